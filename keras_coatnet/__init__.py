@@ -1,0 +1,24 @@
+"""CoAtNet and CoaT for Keras 3, on TensorFlow, JAX and PyTorch."""
+
+from keras_coatnet import layers as layers
+from keras_coatnet.coatnet.model import CoAtNet as CoAtNet
+from keras_coatnet.coatnet.model import CoAtNet0 as CoAtNet0
+from keras_coatnet.coatnet.model import CoAtNet1 as CoAtNet1
+from keras_coatnet.coatnet.model import CoAtNet2 as CoAtNet2
+from keras_coatnet.coatnet.model import CoAtNet3 as CoAtNet3
+from keras_coatnet.coatnet.model import CoAtNet4 as CoAtNet4
+from keras_coatnet.coatnet.model import CoAtNet5 as CoAtNet5
+from keras_coatnet.coatnet.model import CoAtNet6 as CoAtNet6
+from keras_coatnet.coatnet.model import CoAtNet7 as CoAtNet7
+from keras_coatnet.coatnet.model import CoAtNetT as CoAtNetT
+from keras_coatnet.coatnet.spec import CoAtNetSpec as CoAtNetSpec
+from keras_coatnet.coatnet.spec import coatnet_spec as coatnet_spec
+from keras_coatnet.registry import build as build
+from keras_coatnet.registry import count as count
+from keras_coatnet.registry import get_spec as get_spec
+from keras_coatnet.registry import list_variants as list_variants
+from keras_coatnet.registry import narrow as narrow
+from keras_coatnet.registry import stage_outputs as stage_outputs
+from keras_coatnet.version import __version__ as __version__
+from keras_coatnet.weights.checkpoint import load_checkpoint as load_checkpoint
+from keras_coatnet.weights.checkpoint import save_checkpoint as save_checkpoint

@@ -1,0 +1,260 @@
+"""From a spec to a Keras model, layer by layer; pure Keras, no file, no download."""
+
+import keras
+
+from keras_coatnet.coatnet.functional import CoAtNetModel, Options
+from keras_coatnet.coatnet.initialization import RULES
+from keras_coatnet.coatnet.plan import (
+    block_size,
+    check_input_sides,
+    plan_blocks,
+    stem_kernel_sizes,
+    stem_size,
+    stem_widths,
+)
+from keras_coatnet.layers import ConvNeXtBlock, MBConv, Stem, TransformerBlock
+from keras_coatnet.layers.composite import at_least_float32
+from keras_coatnet.layers.initializers import Constant, get_initializer
+from keras_coatnet.layers.normalization import normalization
+
+POOLINGS = (None, "avg", "max")
+
+
+def build_model(spec, *, input_shape=None, input_tensor=None, options=None, name=None):
+    """Build a CoAtNet.
+
+    Args:
+        spec: `CoAtNetSpec`.
+        input_shape: (H, W, C), sides None where any size shall do; None is the spec's own size and 3 channels.
+        input_tensor: tensor to build on instead of a new input.
+        options: `Options`.
+        name: of the model; None is the spec's.
+
+    Returns: `CoAtNetModel`.
+    Raises: ValueError for what the spec or the options say that cannot be, before anything is built.
+    """
+    options = options or Options()
+    check_options(spec, options)
+    shape = input_shape_of(spec, input_shape, input_tensor)
+    blocks = plan_blocks(spec)
+    policy = options.dtype
+    inputs = make_input(shape, input_tensor)
+    x = inputs
+    if keras.config.image_data_format() == "channels_first":
+        x = keras.layers.Permute((2, 3, 1), name="channels_last", dtype=policy)(x)
+    rules = RULES[spec.initialization]
+    x = make_stem(spec, rules, policy)(x)
+    grid = stem_size(spec, (spec.input_size, spec.input_size))
+    for block in blocks:
+        grid = block_size(spec, block, grid)
+        x = make_block(spec, block, options, rules, grid if None in shape[:2] else None)(x)
+    outputs = add_head(spec, options, rules, x)
+    source = keras.utils.get_source_inputs(input_tensor) if is_symbolic(input_tensor) else inputs
+    return CoAtNetModel(source, outputs, name=name or spec.name, spec=spec, options=options)
+
+
+def make_stem(spec, rules, policy):
+    return Stem(
+        stem_widths(spec),
+        strides=spec.stem_strides,
+        kernel_sizes=stem_kernel_sizes(spec),
+        padding=spec.padding,
+        activation=spec.activation,
+        activation_first=spec.activation_first,
+        norm=spec.convolution_norm,
+        norm_epsilon=spec.convolution_norm_epsilon,
+        norm_momentum=spec.norm_momentum,
+        kernel_initializer=rules["stem"],
+        name="stem",
+        dtype=policy,
+    )
+
+
+def make_block(spec, block, options, rules, table_grid):
+    """The layer of a block; `table_grid` is given where the map's size is open."""
+    rate = spec.drop_path_rate if options.drop_path_rate is None else options.drop_path_rate
+    shared = {"drop_path_rate": rate * block.drop_path_share, "name": block.name, "dtype": options.dtype}
+    if block.kind == "transformer":
+        return make_transformer(spec, block, options, rules, table_grid, shared)
+    if block.kind == "convnext":
+        return make_convnext(spec, block, rules, shared)
+    return make_mbconv(spec, block, rules, shared)
+
+
+def make_mbconv(spec, block, rules, shared):
+    return MBConv(
+        block.width,
+        block.expanded_width,
+        squeeze_width=block.squeeze_width,
+        strides=block.strides,
+        stride_in=spec.stride_in,
+        kernel_size=spec.kernel_size,
+        padding=spec.padding,
+        activation=spec.activation,
+        activation_first=spec.activation_first,
+        prenorm_activation=spec.activation if spec.convolution_prenorm_activation else None,
+        norm=spec.convolution_norm,
+        norm_epsilon=spec.convolution_norm_epsilon,
+        norm_momentum=spec.norm_momentum,
+        squeeze_activation=spec.se_activation,
+        squeeze_place=spec.se_place,
+        shortcut_pool=spec.convolution_pool,
+        branch_pool=spec.branch_pool,
+        project_shortcut=block.projects_shortcut,
+        prenorm_shortcut=spec.prenorm_shortcut,
+        shortcut_bias=spec.convolution_shortcut_bias,
+        projection_bias=spec.convolution_projection_bias,
+        kernel_initializer=rules["convolution"],
+        squeeze_initializer=rules["squeeze"],
+        **shared,
+    )
+
+
+def make_convnext(spec, block, rules, shared):
+    return ConvNeXtBlock(
+        block.width,
+        strides=block.strides,
+        expansion=block.expansion,
+        kernel_size=spec.kernel_size,
+        padding=spec.padding,
+        activation=spec.activation,
+        norm=spec.convolution_norm,
+        norm_epsilon=spec.convolution_norm_epsilon,
+        norm_momentum=spec.norm_momentum,
+        shortcut_pool=spec.convolution_pool,
+        shortcut_bias=spec.convolution_shortcut_bias,
+        layer_scale=spec.convolution_layer_scale,
+        kernel_initializer=rules["convolution"],
+        **shared,
+    )
+
+
+def make_transformer(spec, block, options, rules, table_grid, shared):
+    return TransformerBlock(
+        block.width,
+        block.num_heads,
+        head_dim=block.head_dim,
+        strides=block.strides,
+        expansion=block.expansion,
+        activation=spec.mlp_activation,
+        norm=spec.transformer_norm,
+        norm_epsilon=spec.transformer_norm_epsilon,
+        norm_momentum=spec.norm_momentum,
+        prenorm_activation=spec.activation if spec.transformer_prenorm_activation else None,
+        pool=spec.transformer_pool,
+        project_shortcut=block.projects_shortcut,
+        prenorm_shortcut=spec.prenorm_shortcut,
+        shortcut_bias=spec.transformer_shortcut_bias,
+        qkv_bias=spec.qkv_bias,
+        output_bias=spec.attention_output_bias,
+        mlp_bias=spec.mlp_bias,
+        relative_position=spec.relative_position,
+        bias_place=spec.bias_place,
+        table_grid=table_grid,
+        table_resize=spec.table_resize,
+        position_hidden_width=spec.position_hidden_width,
+        position_dropout_rate=spec.position_dropout_rate,
+        layer_scale=spec.transformer_layer_scale,
+        attention_dropout_rate=options.attention_dropout_rate,
+        dropout_rate=options.mlp_dropout_rate,
+        kernel_initializer=rules["linear"],
+        output_initializer=rules["output"],
+        table_initializer=rules["table"],
+        **shared,
+    )
+
+
+def add_head(spec, options, rules, x):
+    """Everything behind the last stage's map that the options ask for."""
+    policy = options.dtype
+    pooling = "avg" if options.include_top else options.pooling
+    if spec.head_norm == "before_pool":
+        x = head_norm(spec, policy)(x)
+    if pooling is None:
+        return x
+    kind = {"avg": keras.layers.GlobalAveragePooling2D, "max": keras.layers.GlobalMaxPooling2D}[pooling]
+    x = kind(data_format="channels_last", name=f"{pooling}_pool", dtype=policy)(x)
+    if not options.include_top:
+        return x
+    if spec.head_norm == "after_pool":
+        x = head_norm(spec, policy)(x)
+    if spec.hidden_head:
+        width = spec.widths[-1] if spec.hidden_head is True else spec.hidden_head
+        x = dense(width, "tanh", rules, "pre_logits", policy)(x)
+    x = keras.layers.Dropout(options.dropout_rate, name="head_dropout", dtype=policy)(x)
+    precise = at_least_float32(keras.dtype_policies.get(policy).compute_dtype)
+    classes = spec.num_classes if options.num_classes is None else options.num_classes
+    return dense(classes, options.classifier_activation, rules, "predictions", precise)(x)
+
+
+def head_norm(spec, policy):
+    return normalization(
+        spec.transformer_norm,
+        epsilon=spec.transformer_norm_epsilon,
+        momentum=spec.norm_momentum,
+        name="head_norm",
+        dtype=policy,
+    )
+
+
+def dense(width, activation, rules, name, dtype):
+    return keras.layers.Dense(
+        width,
+        activation=activation,
+        kernel_initializer=get_initializer(rules["classifier"]),
+        bias_initializer=Constant(0.0),
+        name=name,
+        dtype=dtype,
+    )
+
+
+def is_symbolic(tensor):
+    return isinstance(tensor, keras.KerasTensor)
+
+
+def make_input(shape, input_tensor):
+    """The tensor the model starts from, in the user's data format."""
+    if is_symbolic(input_tensor):
+        return input_tensor
+    if keras.config.image_data_format() == "channels_first":
+        shape = (shape[2], *shape[:2])
+    return keras.Input(shape=shape, name="images")
+
+
+def input_shape_of(spec, input_shape, input_tensor):
+    """(H, W, C) to build for, checked; channels first is turned around."""
+    if input_tensor is not None:
+        found = tuple(input_tensor.shape)[1:]
+        if input_shape is not None and tuple(input_shape) != found:
+            raise ValueError(f"input_shape {tuple(input_shape)} is not the shape of input_tensor, {found}.")
+        input_shape = found
+    channels_first = keras.config.image_data_format() == "channels_first"
+    if input_shape is None:
+        return (spec.input_size, spec.input_size, 3)
+    shape = tuple(input_shape)
+    if len(shape) != 3:
+        layout = "(channels, height, width)" if channels_first else "(height, width, channels)"
+        raise ValueError(f"input_shape has three entries, {layout}, and no batch; got {shape}.")
+    if channels_first:
+        shape = (*shape[1:], shape[0])
+    if shape[2] is None or shape[2] < 1:
+        raise ValueError(f"The number of channels must be given and at least 1; got input_shape={tuple(input_shape)}.")
+    check_input_sides(spec, shape[:2])
+    return shape
+
+
+def check_options(spec, options):
+    """Raise a ValueError for an option that cannot be, with its value and what is allowed."""
+    if options.pooling not in POOLINGS:
+        raise ValueError(f"pooling must be one of {POOLINGS}; got {options.pooling!r}.")
+    for field in ("drop_path_rate", "dropout_rate", "attention_dropout_rate", "mlp_dropout_rate"):
+        rate = getattr(options, field)
+        if rate is not None and not 0.0 <= rate < 1.0:
+            raise ValueError(f"{field} must be at least 0 and below 1; got {rate!r}.")
+    classes = options.num_classes
+    if classes is not None and (classes < 0 or (classes == 0 and options.include_top)):
+        raise ValueError(
+            f"num_classes must be at least 1 with a top; got {classes!r}. For features, pass include_top=False."
+        )
+    if spec.initialization not in RULES:
+        raise ValueError(f"initialization must be one of {', '.join(RULES)}; got {spec.initialization!r}.")

@@ -1,0 +1,84 @@
+"""The model class: a Keras Functional model that remembers its spec and how it was built."""
+
+import dataclasses
+
+import keras
+
+from keras_coatnet.coatnet.plan import plan_blocks
+from keras_coatnet.coatnet.spec import spec_from_config, spec_to_config
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What a user chooses beyond the spec; kept by the model, so that it can be built again at another size."""
+
+    include_top: bool = True
+    pooling: str | None = None
+    num_classes: int | None = None
+    classifier_activation: str | None = "softmax"
+    drop_path_rate: float | None = None
+    dropout_rate: float = 0.0
+    attention_dropout_rate: float = 0.0
+    mlp_dropout_rate: float = 0.0
+    dtype: object = None
+
+
+@keras.saving.register_keras_serializable(package="keras_coatnet")
+class CoAtNetModel(keras.Model):
+    """A Functional model that remembers the spec and the options it was built from, through `.keras` files too."""
+
+    def __init__(self, inputs, outputs, name=None, **kwargs):
+        spec = kwargs.pop("spec", None)
+        options = kwargs.pop("options", None)
+        super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
+        self.spec = spec_from_config(spec) if isinstance(spec, dict) else spec
+        self.options = options_from_config(options) if isinstance(options, dict) else options
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "spec": None if self.spec is None else spec_to_config(self.spec),
+            "options": None if self.options is None else options_to_config(self.options),
+        }
+
+    @property
+    def stage_tensors(self):
+        """Symbolic outputs of the stem and of each stage, un-normed: a list."""
+        blocks = plan_blocks(self.spec)
+        last_of_stage = {block.stage: block.name for block in blocks}
+        return [self.get_layer(name).output for name in ("stem", *last_of_stage.values())]
+
+    @property
+    def pyramid_outputs(self):
+        """{"P1": tensor, ...}: the last map of stride 2^n as "Pn", for detectors and segmenters."""
+        stride, maps = 1, {}
+        for step in self.spec.stem_strides:
+            stride *= step
+        stem, *stages = self.stage_tensors
+        for tensor, step in zip([stem, *stages], (1, *self.spec.strides), strict=True):
+            stride *= step
+            if stride & (stride - 1) == 0:
+                maps[f"P{stride.bit_length() - 1}"] = tensor
+        return maps
+
+    def load_weights(self, filepath, *args, **kwargs):
+        super().load_weights(filepath, *args, **kwargs)
+        self.forget_compiled_functions()
+
+    def forget_compiled_functions(self):
+        """Have `fit`, `evaluate` and `predict` trace again: a table made anew in another shape is another variable."""
+        self.train_function = self.test_function = self.predict_function = None
+
+
+def options_to_config(options):
+    """A dictionary that JSON can hold."""
+    config = {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
+    config["dtype"] = keras.dtype_policies.serialize(keras.dtype_policies.get(options.dtype))
+    if callable(options.classifier_activation):
+        config["classifier_activation"] = keras.activations.serialize(options.classifier_activation)
+    return config
+
+
+def options_from_config(config):
+    """The options of `options_to_config`."""
+    return Options(**{**config, "dtype": keras.dtype_policies.deserialize(config["dtype"])})

@@ -1,0 +1,175 @@
+"""Relative attention: y_i = sum_j softmax_j(q_i . k_j / sqrt(d) + w[i - j]) v_j. CoAtNet, arXiv 2106.04803, section 2.1."""
+
+import keras
+from keras import ops
+
+from keras_coatnet.layers.composite import CompositeLayer, at_least_float32
+from keras_coatnet.layers.initializers import serialize_initializer
+from keras_coatnet.layers.pointwise import pointwise
+from keras_coatnet.layers.relative_position import LogOffsetPositionBias, RelativePositionBiasTable
+
+RELATIVE_POSITIONS = ("table", "mlp", None)
+BIAS_PLACES = ("before_softmax", "after_softmax")
+
+
+@keras.saving.register_keras_serializable(package="keras_coatnet")
+class RelativeMultiHeadSelfAttention(CompositeLayer):
+    """Self-attention over all pixels of a map, with a bias that depends on the offset between two pixels.
+
+    before_softmax: y_i = sum_j softmax_j(q_i . k_j / sqrt(d) + w[i - j]) v_j   (the paper's y^pre)
+    after_softmax:  y_i = sum_j (softmax_j(q_i . k_j / sqrt(d)) + w[i - j]) v_j (the paper's y^post)
+
+    Args:
+        num_heads: heads, at least 1.
+        head_dim: channels d of a head.
+        output_width: channels of the result; None keeps the input's.
+        relative_position: "table" (one value an offset and head), "mlp" (a small network over log offsets) or None.
+        bias_place: "before_softmax" or "after_softmax".
+        table_grid, table_resize: see `RelativePositionBiasTable`.
+        mlp_hidden_width, mlp_dropout_rate: see `LogOffsetPositionBias`.
+        qkv_bias, output_bias: whether the two projections have biases.
+        attention_dropout_rate: on the attention map. dropout_rate: on the result.
+        kernel_initializer, output_initializer, table_initializer: None is Glorot uniform, and zeros for the table.
+
+    The kernel of `qkv` holds, head by head, the columns of q, of k and of v.
+
+    Shapes: (B, H, W, C) -> (B, H, W, output_width).
+    Raises: ValueError for fewer than one head or channel, an unknown kind or place of the bias.
+    Source: CoAtNet, arXiv 2106.04803, section 2.1, equation 2.
+    """
+
+    def __init__(
+        self,
+        num_heads,
+        head_dim=32,
+        output_width=None,
+        relative_position="table",
+        bias_place="before_softmax",
+        table_grid=None,
+        table_resize="bilinear",
+        mlp_hidden_width=512,
+        mlp_dropout_rate=0.125,
+        qkv_bias=True,
+        output_bias=True,
+        attention_dropout_rate=0.0,
+        dropout_rate=0.0,
+        kernel_initializer=None,
+        output_initializer=None,
+        table_initializer=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        for argument, value in (("num_heads", num_heads), ("head_dim", head_dim)):
+            if value < 1:
+                raise ValueError(f"{argument} must be at least 1; got {value!r}.")
+        if relative_position not in RELATIVE_POSITIONS:
+            raise ValueError(f"relative_position must be one of {RELATIVE_POSITIONS}; got {relative_position!r}.")
+        if bias_place not in BIAS_PLACES:
+            raise ValueError(f"bias_place must be one of {BIAS_PLACES}; got {bias_place!r}.")
+        self.num_heads = num_heads
+        self.head_dim = head_dim
+        self.output_width = output_width
+        self.relative_position = relative_position
+        self.bias_place = bias_place
+        self.table_grid = None if table_grid is None else tuple(table_grid)
+        self.table_resize = table_resize
+        self.mlp_hidden_width = mlp_hidden_width
+        self.mlp_dropout_rate = mlp_dropout_rate
+        self.qkv_bias = qkv_bias
+        self.output_bias = output_bias
+        self.attention_dropout_rate = attention_dropout_rate
+        self.dropout_rate = dropout_rate
+        self.kernel_initializer = kernel_initializer
+        self.output_initializer = output_initializer
+        self.table_initializer = table_initializer
+
+    def build(self, input_shape):
+        dtype = self.dtype_policy
+        width = self.num_heads * self.head_dim
+        self.qkv = pointwise(
+            3 * width, use_bias=self.qkv_bias, kernel_initializer=self.kernel_initializer, name="qkv", dtype=dtype
+        )
+        self.relative_position_bias = self._make_bias()
+        self.attention_dropout = keras.layers.Dropout(
+            self.attention_dropout_rate, name="attention_dropout", dtype=dtype
+        )
+        self.projection = pointwise(
+            self.output_width or input_shape[-1],
+            use_bias=self.output_bias,
+            kernel_initializer=self.output_initializer,
+            name="projection",
+            dtype=dtype,
+        )
+        self.dropout = keras.layers.Dropout(self.dropout_rate, name="dropout", dtype=dtype)
+        self.qkv.build(input_shape)
+        if self.relative_position_bias is not None:
+            self.relative_position_bias.build(input_shape)
+        self.projection.build((*input_shape[:-1], width))
+
+    def _make_bias(self):
+        options = {"num_heads": self.num_heads, "name": "relative_position_bias", "dtype": self.dtype_policy}
+        if self.relative_position == "table":
+            return RelativePositionBiasTable(
+                grid=self.table_grid, resize=self.table_resize, initializer=self.table_initializer, **options
+            )
+        if self.relative_position == "mlp":
+            return LogOffsetPositionBias(
+                hidden_width=self.mlp_hidden_width,
+                dropout_rate=self.mlp_dropout_rate,
+                kernel_initializer=self.kernel_initializer,
+                **options,
+            )
+        return None
+
+    def call(self, x, training=None):
+        height, width = ops.shape(x)[1], ops.shape(x)[2]
+        d = self.head_dim
+        qkv = ops.reshape(self.qkv(x), (-1, height * width, self.num_heads, 3 * d))
+        qkv = ops.transpose(qkv, (0, 2, 1, 3))  # (B, heads, N, 3d)
+        q, k, v = qkv[..., :d], qkv[..., d : 2 * d], qkv[..., 2 * d :]
+        logits = ops.matmul(q * (d**-0.5), ops.transpose(k, (0, 1, 3, 2)))  # (B, heads, N, N)
+        weights = self._attend(logits, x, training)
+        y = ops.matmul(self.attention_dropout(weights, training=training), v)  # (B, heads, N, d)
+        y = ops.reshape(ops.transpose(y, (0, 2, 1, 3)), (-1, height, width, self.num_heads * d))
+        return self.dropout(self.projection(y), training=training)
+
+    def _attend(self, logits, x, training):
+        """Softmax over the keys and the position's share, in float32: (B, heads, N, N) in the dtype of `logits`."""
+        precise = ops.cast(logits, at_least_float32(logits.dtype))
+        if self.relative_position_bias is None:
+            return ops.cast(ops.softmax(precise, axis=-1), logits.dtype)
+        bias = ops.cast(self.relative_position_bias(x, training=training), precise.dtype)
+        if self.bias_place == "before_softmax":
+            weights = ops.softmax(precise + bias, axis=-1)
+        else:
+            weights = ops.softmax(precise, axis=-1) + bias
+        return ops.cast(weights, logits.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.output_width or input_shape[-1])
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "head_dim": self.head_dim,
+            "output_width": self.output_width,
+            "relative_position": self.relative_position,
+            "bias_place": self.bias_place,
+            "table_grid": self._config_grid(),
+            "table_resize": self.table_resize,
+            "mlp_hidden_width": self.mlp_hidden_width,
+            "mlp_dropout_rate": self.mlp_dropout_rate,
+            "qkv_bias": self.qkv_bias,
+            "output_bias": self.output_bias,
+            "attention_dropout_rate": self.attention_dropout_rate,
+            "dropout_rate": self.dropout_rate,
+            "kernel_initializer": serialize_initializer(self.kernel_initializer),
+            "output_initializer": serialize_initializer(self.output_initializer),
+            "table_initializer": serialize_initializer(self.table_initializer),
+        }
+
+    def _config_grid(self):
+        """The grid as given, or the one that a file brought to a map of open size."""
+        bias = getattr(self, "relative_position_bias", None)
+        return self.table_grid if self.table_grid is None or bias is None else bias.grid

@@ -1,0 +1,186 @@
+"""Depthwise convolution: y[h, w, c] = sum over (i, j) of x[h + i, w + j, c] * k[i, j, c], in its fastest form per backend."""
+
+import keras
+from keras import ops
+
+from keras_coatnet.layers.initializers import Constant, get_depthwise_initializer
+
+
+@keras.saving.register_keras_serializable(package="keras_coatnet")
+class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
+    """`keras.layers.DepthwiseConv2D` on channels-last maps, without being the slowest layer of the model.
+
+    Three forms with the same numbers: the library's; a sum of shifted products, for XLA on CPU (whose depthwise
+    convolution is 10 to 50 times slower) and for what TensorFlow's refuses (unequal strides, strides with dilation);
+    PyTorch's own convolution on a view of the map, which saves two copies a call.
+
+    Args:
+        kernel_size, strides, depth_multiplier, dilation_rate, use_bias, ...: as in Keras.
+        padding: "valid", "same" (as in TensorFlow: the surplus row and column at the end) or "symmetric" (kernel_size // 2
+            zeros on every side, as in PyTorch).
+
+    Shapes: (B, H, W, C) -> (B, H', W', C * depth_multiplier).
+    Raises: ValueError for another padding, or channels first.
+    """
+
+    def __init__(
+        self, kernel_size, strides=1, padding="valid", depth_multiplier=1, depthwise_initializer=None, **kwargs
+    ):
+        if padding not in ("valid", "same", "symmetric"):
+            raise ValueError(f'padding must be "valid", "same" or "symmetric"; got {padding!r}.')
+        if kwargs.setdefault("data_format", "channels_last") != "channels_last":
+            raise ValueError(f'data_format must be "channels_last"; got {kwargs["data_format"]!r}.')
+        kwargs.setdefault("bias_initializer", Constant(0.0))
+        super().__init__(
+            kernel_size,
+            strides=strides,
+            padding="valid" if padding == "symmetric" else padding,
+            depth_multiplier=depth_multiplier,
+            **kwargs,
+        )
+        self.padding = padding
+        self.depthwise_initializer = get_depthwise_initializer(
+            depthwise_initializer, self.kernel_size, depth_multiplier
+        )
+
+    def call(self, x):
+        y = self._convolve(x)
+        return y if self.bias is None else y + ops.cast(self.bias, y.dtype)
+
+    def _convolve(self, x):
+        """Choose the form; the only place that asks for a backend."""
+        backend = keras.backend.backend()
+        if backend == "torch":
+            return torch_depthwise(x, self.kernel, self.strides, self.dilation_rate, self._pads(x))
+        refused_by_tensorflow = self.strides[0] != self.strides[1] or (
+            max(self.strides) > 1 and max(self.dilation_rate) > 1
+        )
+        if (backend == "jax" and runs_on_cpu()) or (backend == "tensorflow" and refused_by_tensorflow):
+            return shifted_depthwise(x, self.kernel, self.strides, self.dilation_rate, self._pads(x))
+        return library_depthwise(x, self.kernel, self.strides, self.dilation_rate, self.padding, self._pads(x))
+
+    def _pads(self, x):
+        """((top, bottom), (left, right)) zeros around the map."""
+        return tuple(
+            padding_amounts(
+                self.padding,
+                ops.shape(x)[1 + axis],
+                self.kernel_size[axis],
+                self.strides[axis],
+                self.dilation_rate[axis],
+            )
+            for axis in (0, 1)
+        )
+
+    def compute_output_shape(self, input_shape):
+        sides = (
+            convolved_size(
+                input_shape[1 + axis],
+                self.padding,
+                self.kernel_size[axis],
+                self.strides[axis],
+                self.dilation_rate[axis],
+            )
+            for axis in (0, 1)
+        )
+        return (input_shape[0], *sides, input_shape[3] * self.depth_multiplier)
+
+
+def convolved_size(size, padding, kernel_size, stride, dilation_rate=1):
+    """Side of a convolved map; None stays None."""
+    if size is None:
+        return None
+    if padding == "same":
+        return -(-size // stride)
+    extent = (kernel_size - 1) * dilation_rate + 1
+    zeros = 2 * (extent // 2) if padding == "symmetric" else 0
+    return (size + zeros - extent) // stride + 1
+
+
+def padding_amounts(padding, size, kernel_size, stride, dilation_rate):
+    """(before, after) zeros along one axis of a map; `size` may be a tensor of a dynamic map."""
+    extent = (kernel_size - 1) * dilation_rate + 1
+    if padding == "valid":
+        return 0, 0
+    if padding == "symmetric":
+        return extent // 2, extent // 2
+    if stride == 1:
+        return (extent - 1) // 2, extent // 2
+    total = (-(-size // stride) - 1) * stride + extent - size
+    total = max(total, 0) if isinstance(total, int) else ops.maximum(total, 0)
+    return total // 2, total - total // 2
+
+
+def runs_on_cpu():
+    """Whether JAX places new computations on the CPU."""
+    import jax
+
+    device = jax.config.jax_default_device
+    platform = getattr(device, "platform", device) or jax.default_backend()
+    return platform == "cpu"
+
+
+def pad(x, pads):
+    """Zeros around a map."""
+    if pads == ((0, 0), (0, 0)):
+        return x
+    return ops.pad(x, [[0, 0], list(pads[0]), list(pads[1]), [0, 0]])
+
+
+def library_depthwise(x, kernel, strides, dilation_rate, padding, pads):
+    """The backend's own depthwise convolution."""
+    if padding == "symmetric":
+        x, padding = pad(x, pads), "valid"
+    return ops.depthwise_conv(
+        x,
+        kernel,
+        # A scalar: TensorFlow takes equal strides alone, and says so by the type.
+        strides=strides[0] if strides[0] == strides[1] else strides,
+        padding=padding,
+        data_format="channels_last",
+        dilation_rate=dilation_rate,
+    )
+
+
+def shifted_depthwise(x, kernel, strides, dilation_rate, pads):
+    """The same as a sum of shifted products, which XLA fuses into one pass; accumulated in float32 or wider."""
+    kernel_height, kernel_width, channels, multiplier = kernel.shape
+    padded = pad(x, pads)
+    height, width = ops.shape(padded)[1], ops.shape(padded)[2]
+    out_height = (height - (kernel_height - 1) * dilation_rate[0] - 1) // strides[0] + 1
+    out_width = (width - (kernel_width - 1) * dilation_rate[1] - 1) // strides[1] + 1
+    accumulator_dtype = keras.backend.result_type(x.dtype, "float32")
+    kernel = ops.cast(kernel, accumulator_dtype)
+    if multiplier > 1:
+        # Output channel c * multiplier + m reads input channel c.
+        padded = ops.repeat(padded, multiplier, axis=-1)
+    kernel = ops.reshape(kernel, (kernel_height, kernel_width, channels * multiplier))
+    total = None
+    for i in range(kernel_height):
+        for j in range(kernel_width):
+            top, left = i * dilation_rate[0], j * dilation_rate[1]
+            shifted = padded[
+                :,
+                top : top + (out_height - 1) * strides[0] + 1 : strides[0],
+                left : left + (out_width - 1) * strides[1] + 1 : strides[1],
+                :,
+            ]
+            product = ops.cast(shifted, accumulator_dtype) * kernel[i, j]
+            total = product if total is None else total + product
+    return ops.cast(total, x.dtype)
+
+
+def torch_depthwise(x, kernel, strides, dilation_rate, pads):
+    """PyTorch's grouped convolution on `x.permute(0, 3, 1, 2)`, which is a channels-last view and no copy."""
+    import torch.nn.functional as F
+
+    kernel = kernel.value if hasattr(kernel, "value") else kernel
+    kernel = kernel.to(x.dtype) if kernel.dtype != x.dtype else kernel
+    height, width, channels, multiplier = kernel.shape
+    weight = kernel.permute(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
+    image = x.permute(0, 3, 1, 2)
+    (top, bottom), (left, right) = pads
+    if (top, left) != (bottom, right):
+        image, top, left = F.pad(image, (left, right, top, bottom)), 0, 0
+    y = F.conv2d(image, weight, None, strides, (top, left), dilation_rate, groups=channels)
+    return y.permute(0, 2, 3, 1)

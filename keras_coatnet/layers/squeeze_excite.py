@@ -1,0 +1,56 @@
+"""Squeeze and excitation: y = x * sigmoid(W2 f(W1 mean(x))). Hu et al., arXiv 1709.01507."""
+
+import keras
+from keras import ops
+
+from keras_coatnet.layers.activation import activation_name, get_activation
+from keras_coatnet.layers.composite import CompositeLayer
+from keras_coatnet.layers.initializers import serialize_initializer
+from keras_coatnet.layers.pointwise import pointwise
+
+
+@keras.saving.register_keras_serializable(package="keras_coatnet")
+class SqueezeExcite(CompositeLayer):
+    """Weighs the channels of a map by what its spatial mean says.
+
+    Args:
+        reduced_width: channels of the bottleneck, at least 1.
+        activation: of the bottleneck.
+        kernel_initializer: for both kernels; None is Glorot uniform.
+
+    Shapes: (B, H, W, C) -> (B, H, W, C).
+    Raises: ValueError for a reduced width below 1.
+    Source: arXiv 1709.01507.
+    """
+
+    def __init__(self, reduced_width, activation="gelu", kernel_initializer=None, **kwargs):
+        super().__init__(**kwargs)
+        if reduced_width < 1:
+            raise ValueError(f"reduced_width must be at least 1; got {reduced_width!r}.")
+        self.reduced_width = reduced_width
+        self.activation = get_activation(activation)
+        self._activation = activation
+        self.kernel_initializer = kernel_initializer
+
+    def build(self, input_shape):
+        options = {"use_bias": True, "kernel_initializer": self.kernel_initializer, "dtype": self.dtype_policy}
+        self.reduce = pointwise(self.reduced_width, name="reduce", **options)
+        self.expand = pointwise(input_shape[-1], name="expand", **options)
+        self.reduce.build((input_shape[0], 1, 1, input_shape[-1]))
+        self.expand.build((input_shape[0], 1, 1, self.reduced_width))
+
+    def call(self, x):
+        squeezed = ops.mean(x, axis=(1, 2), keepdims=True)  # (B, 1, 1, C)
+        gate = ops.sigmoid(self.expand(self.activation(self.reduce(squeezed))))
+        return x * gate
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "reduced_width": self.reduced_width,
+            "activation": activation_name(self._activation),
+            "kernel_initializer": serialize_initializer(self.kernel_initializer),
+        }

@@ -1,0 +1,131 @@
+"""Stem: convolutions that halve the image once, a norm and an activation between them. CoAtNet, arXiv 2106.04803, stage S0."""
+
+import keras
+from keras import ops
+
+from keras_coatnet.layers.activation import activation_name, get_activation
+from keras_coatnet.layers.composite import CompositeLayer
+from keras_coatnet.layers.depthwise import convolved_size
+from keras_coatnet.layers.initializers import Constant, get_initializer, serialize_initializer
+from keras_coatnet.layers.normalization import normalization
+
+
+@keras.saving.register_keras_serializable(package="keras_coatnet")
+class Stem(CompositeLayer):
+    """conv - norm - activation - conv ...; nothing behind the last convolution: the next block opens with a norm.
+
+    Args:
+        widths: channels of each convolution.
+        strides: of each convolution.
+        kernel_sizes: of each convolution.
+        padding: "symmetric" (kernel_size // 2 zeros on every side) or "same".
+        activation: between the convolutions.
+        activation_first: activation before the norm, with biases on the convolutions.
+        norm, norm_epsilon, norm_momentum: see `normalization`.
+        kernel_initializer: None is Glorot uniform.
+
+    Shapes: (B, H, W, C) -> (B, H', W', widths[-1]).
+    Raises: ValueError where widths, strides and kernel_sizes differ in number.
+    Source: CoAtNet, arXiv 2106.04803, table 3.
+    """
+
+    def __init__(
+        self,
+        widths,
+        strides=(2, 1),
+        kernel_sizes=(3, 3),
+        padding="symmetric",
+        activation="gelu",
+        activation_first=False,
+        norm="batch",
+        norm_epsilon=1e-5,
+        norm_momentum=0.9,
+        kernel_initializer=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if not len(widths) == len(strides) == len(kernel_sizes) > 0:
+            raise ValueError(
+                "widths, strides and kernel_sizes need one entry a convolution; "
+                f"got widths={tuple(widths)}, strides={tuple(strides)}, kernel_sizes={tuple(kernel_sizes)}."
+            )
+        self.widths = tuple(widths)
+        self.strides = tuple(strides)
+        self.kernel_sizes = tuple(kernel_sizes)
+        self.padding = padding
+        self.activation = get_activation(activation)
+        self._activation = activation
+        self.activation_first = activation_first
+        self.norm = norm
+        self.norm_epsilon = norm_epsilon
+        self.norm_momentum = norm_momentum
+        self.kernel_initializer = kernel_initializer
+
+    def build(self, input_shape):
+        shape = tuple(input_shape)
+        for number, width in enumerate(self.widths, start=1):
+            convolution = self._make_convolution(number)
+            setattr(self, convolution.name, convolution)
+            convolution.build(shape)
+            shape = (shape[0], None, None, width)
+            if number < len(self.widths):
+                norm = normalization(
+                    self.norm,
+                    epsilon=self.norm_epsilon,
+                    momentum=self.norm_momentum,
+                    name=f"norm{number}",
+                    dtype=self.dtype_policy,
+                )
+                setattr(self, norm.name, norm)
+                norm.build(shape)
+
+    def _make_convolution(self, number):
+        return keras.layers.Conv2D(
+            self.widths[number - 1],
+            self.kernel_sizes[number - 1],
+            strides=self.strides[number - 1],
+            padding="same" if self.padding == "same" else "valid",
+            data_format="channels_last",
+            use_bias=self.activation_first,
+            kernel_initializer=get_initializer(self.kernel_initializer),
+            bias_initializer=Constant(0.0),
+            name=f"convolution{number}",
+            dtype=self.dtype_policy,
+        )
+
+    def call(self, x, training=None):
+        for number in range(1, len(self.widths) + 1):
+            margin = self.kernel_sizes[number - 1] // 2
+            if self.padding == "symmetric" and margin:
+                x = ops.pad(x, [[0, 0], [margin, margin], [margin, margin], [0, 0]])
+            x = getattr(self, f"convolution{number}")(x)
+            if number < len(self.widths):
+                x = self._normalize_and_activate(getattr(self, f"norm{number}"), x, training)
+        return x
+
+    def _normalize_and_activate(self, norm, x, training):
+        if self.activation_first:
+            x = self.activation(x)
+        x = norm(x, training=training) if self.norm == "batch" else norm(x)
+        return x if self.activation_first else self.activation(x)
+
+    def compute_output_shape(self, input_shape):
+        height, width = input_shape[1:3]
+        for kernel_size, stride in zip(self.kernel_sizes, self.strides, strict=True):
+            height, width = (convolved_size(side, self.padding, kernel_size, stride) for side in (height, width))
+        return (input_shape[0], height, width, self.widths[-1])
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "widths": self.widths,
+            "strides": self.strides,
+            "kernel_sizes": self.kernel_sizes,
+            "padding": self.padding,
+            "activation": activation_name(self._activation),
+            "activation_first": self.activation_first,
+            "norm": self.norm,
+            "norm_epsilon": self.norm_epsilon,
+            "norm_momentum": self.norm_momentum,
+            "kernel_initializer": serialize_initializer(self.kernel_initializer),
+        }

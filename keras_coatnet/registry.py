@@ -1,0 +1,107 @@
+"""All families in one place: from a name to its spec, its model and its counts."""
+
+import dataclasses
+import difflib
+import fnmatch
+from collections.abc import Callable, Mapping
+
+import keras
+
+from keras_coatnet.coatnet.count import count_coatnet
+from keras_coatnet.coatnet.model import CoAtNet
+from keras_coatnet.coatnet.spec import CoAtNetSpec, narrow_spec
+from keras_coatnet.coatnet.variants import VARIANTS as COATNET_VARIANTS
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """What every family offers."""
+
+    spec_class: type
+    variants: Mapping
+    build: Callable
+    count: Callable
+    narrow: Callable
+
+
+FAMILIES = (Family(CoAtNetSpec, COATNET_VARIANTS, CoAtNet, count_coatnet, narrow_spec),)
+
+
+def list_variants(pattern="*"):
+    """Names of all variants that match a shell pattern, in the order of their tables.
+
+    Args:
+        pattern: such as "coatnet_*_rw".
+    """
+    return [name for family in FAMILIES for name in family.variants if fnmatch.fnmatchcase(name, pattern)]
+
+
+def get_spec(name):
+    """The row of a variant.
+
+    Raises: ValueError for an unknown name, with the nearest known ones.
+    """
+    for family in FAMILIES:
+        if name in family.variants:
+            return family.variants[name]
+    nearest = difflib.get_close_matches(str(name).lower(), list_variants(), n=3, cutoff=0.5)
+    hint = f"Nearest: {', '.join(nearest)}." if nearest else "list_variants() names all."
+    raise ValueError(f"Unknown variant {name!r}. {hint}")
+
+
+def family_of(spec_or_name):
+    """(family, spec) of a name or a spec."""
+    spec = get_spec(spec_or_name) if isinstance(spec_or_name, str) else spec_or_name
+    for family in FAMILIES:
+        if isinstance(spec, family.spec_class):
+            return family, spec
+    raise TypeError(f"A variant is a name or a spec; got {type(spec).__name__}.")
+
+
+def build(name, **keywords):
+    """Build a variant of any family by name.
+
+    Args:
+        name: of a variant, or a spec.
+        keywords: those of the family's own function, such as `CoAtNet`.
+    """
+    family, spec = family_of(name)
+    return family.build(spec, **keywords)
+
+
+def count(spec_or_name, input_shape=None):
+    """Parameters and multiply-adds of a variant by arithmetic; nothing is built.
+
+    Args:
+        spec_or_name: name of a variant or a spec.
+        input_shape: (H, W, C), or (H, W); None is the variant's own size and 3 channels.
+
+    Returns: named tuple (trainable, parameters, macs): trainable weights, these and the batch norms' statistics, and
+        multiply-adds of convolutions, dense layers and attention products for one image.
+    Raises: ValueError for an unknown name or a size the variant cannot take.
+    """
+    family, spec = family_of(spec_or_name)
+    return family.count(spec, input_shape)
+
+
+def narrow(spec_or_name, depths, widths, stem):
+    """A small twin of a variant: other depths, widths and stem, every other field kept.
+
+    Args:
+        spec_or_name: name of a variant or a spec.
+        depths, widths: blocks and channels of each stage.
+        stem: width of the stem, or one width a convolution.
+    """
+    family, spec = family_of(spec_or_name)
+    return family.narrow(spec, depths, widths, stem)
+
+
+def stage_outputs(model):
+    """A model that gives the map behind the stem and behind every stage, un-normed, channels last.
+
+    Args:
+        model: of this package, with or without a top.
+
+    Returns: `keras.Model` with the inputs of `model` and a list of maps.
+    """
+    return keras.Model(model.inputs, model.stage_tensors, name=f"{model.name}_stages")

@@ -1,0 +1,1 @@
+"""Files in and out: formats, checkpoints, pretrained weights. Knows formats, never families."""
