@@ -137,12 +137,12 @@ class RelativeMultiHeadSelfAttention(CompositeLayer):
         """Softmax over the keys and the position's share, in float32: (B, heads, N, N) in the dtype of `logits`."""
         precise = ops.cast(logits, at_least_float32(logits.dtype))
         if self.relative_position_bias is None:
-            return ops.cast(ops.softmax(precise, axis=-1), logits.dtype)
+            return ops.cast(_softmax(precise), logits.dtype)
         bias = ops.cast(self.relative_position_bias(x, training=training), precise.dtype)
         if self.bias_place == "before_softmax":
-            weights = ops.softmax(precise + bias, axis=-1)
+            weights = _softmax(precise + bias)
         else:
-            weights = ops.softmax(precise, axis=-1) + bias
+            weights = _softmax(precise) + bias
         return ops.cast(weights, logits.dtype)
 
     def compute_output_shape(self, input_shape):
@@ -173,3 +173,10 @@ class RelativeMultiHeadSelfAttention(CompositeLayer):
         """The grid as given, or the one that a file brought to a map of open size."""
         bias = getattr(self, "relative_position_bias", None)
         return self.table_grid if self.table_grid is None or bias is None else bias.grid
+
+
+def _softmax(logits):
+    """Over the keys. The only key of a one-pixel map, the last one of small images, gets 1; Keras' softmax would warn."""
+    if logits.shape[-1] == 1:
+        return ops.exp(logits - logits)  # 1 with a gradient of 0, so that no weight goes without one
+    return ops.softmax(logits, axis=-1)
