@@ -1,0 +1,43 @@
+"""keras-coatnet info NAME: one variant in full."""
+
+import dataclasses
+
+from keras_coatnet import registry
+from keras_coatnet.cli.errors import bad_input
+
+
+def add_parser(subparsers):
+    parser = subparsers.add_parser("info", help="show one variant: counts and every field of its spec")
+    parser.add_argument("name", metavar="NAME", help="a name from `keras-coatnet models`")
+    parser.set_defaults(run=run)
+
+
+def run(options):
+    from rich.console import Console
+
+    with bad_input():
+        spec = registry.get_spec(options.name)
+    console = Console()
+    console.print(_counts(spec))
+    console.print(_fields(spec))
+    return 0
+
+
+def _counts(spec):
+    from rich.table import Table
+
+    count = registry.count(spec)
+    table = Table(title=spec.name, show_header=False)
+    table.add_row("trainable parameters", f"{count.trainable:,}")
+    table.add_row("all parameters", f"{count.parameters:,}")
+    table.add_row("multiply-adds", f"{count.macs:,} at {spec.input_size} x {spec.input_size}")
+    return table
+
+
+def _fields(spec):
+    from rich.table import Table
+
+    table = Table("field", "value", title="spec")
+    for field in dataclasses.fields(spec):
+        table.add_row(field.name, repr(getattr(spec, field.name)))
+    return table

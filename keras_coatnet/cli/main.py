@@ -1,0 +1,49 @@
+"""keras-coatnet: the commands, and what all of them do about errors."""
+
+import argparse
+import sys
+
+from keras_coatnet.cli import info, models, predict, train
+from keras_coatnet.cli.errors import INTERRUPTED, WRONG_USAGE, UsageError
+from keras_coatnet.version import __version__
+
+COMMANDS = (models, info, train, predict)
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage before it."""
+
+    def error(self, message):
+        self.exit(WRONG_USAGE, f"{self.prog}: error: {message}\n")
+
+
+def main(arguments=None):
+    """Runs one command.
+
+    Args:
+        arguments: list of strings; the process's own if None.
+
+    Returns: the exit code: 0, 1 if some inputs failed, 2 for wrong arguments, 130 after Ctrl-C.
+    """
+    options = make_parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except UsageError as error:
+        print(f"keras-coatnet {options.command}: error: {error}", file=sys.stderr)
+        return WRONG_USAGE
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def make_parser():
+    parser = OneLineParser(prog="keras-coatnet", description="CoAtNet for Keras 3.")
+    parser.add_argument("--version", action="version", version=f"keras-coatnet {__version__}")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add_parser(subparsers)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Pictures in, arrays out; labels. Knows nothing of models."""
