@@ -1,9 +1,9 @@
 """What a training run leaves: model.keras and classes.json side by side."""
 
-import os
 from pathlib import Path
 
 from keras_coatnet.images.labels import write_labels
+from keras_coatnet.weights.atomic import replacing
 
 MODEL_FILE = "model.keras"
 CLASSES_FILE = "classes.json"
@@ -22,15 +22,8 @@ def save_run(model, classes, folder):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     # The names go first: whoever finds a model finds its classes.
-    _replace(folder / CLASSES_FILE, lambda part: write_labels(part, classes))
-    return _replace(folder / MODEL_FILE, model.save)
-
-
-def _replace(target, write):
-    part = target.with_name(f".partial-{os.getpid()}-{target.name}")
-    try:
-        write(part)
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
-    return target
+    with replacing(folder / CLASSES_FILE) as part:
+        write_labels(part, classes)
+    with replacing(folder / MODEL_FILE) as part:
+        model.save(part)
+    return folder / MODEL_FILE

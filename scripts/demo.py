@@ -1,0 +1,100 @@
+"""Trains a small CoAtNet on handwritten digits with the package's own commands, then draws what it answers.
+
+Run by scripts/demo. Everything is written under out/demo.
+"""
+
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from keras_coatnet.cli.main import main as keras_coatnet
+
+OUT = Path("out/demo")
+MODEL = "test_coatnet"  # timm's smallest: C-C-T-T, 0.45 M parameters
+SIDE = 32
+EPOCHS = 15
+EXPECTED_ACCURACY = 0.97
+SHOWN = 60
+
+
+def main():
+    write_digits(OUT / "digits")
+    run(f"train --data {OUT}/digits --model {MODEL} --image-size {SIDE} --epochs {EPOCHS} --out {OUT}")
+    first_of_each = sorted(str(next(iter(sorted(folder.glob("*.png"))))) for folder in (OUT / "digits/val").iterdir())
+    run(f"predict {shlex.join(first_of_each)} --model {OUT}/model.keras --top 2")
+    accuracy = draw_predictions(OUT / "digits.png")
+    print(f"pictures: {OUT}/digits.png")
+    if accuracy < EXPECTED_ACCURACY:
+        sys.exit(f"accuracy on held-out images is {accuracy:.2%}, expected at least {EXPECTED_ACCURACY:.0%}")
+
+
+def run(command):
+    """Shows and runs one command line of the package."""
+    print(f"\n$ keras-coatnet {command}")
+    code = keras_coatnet(shlex.split(command))
+    if code:
+        sys.exit(code)
+
+
+def write_digits(folder):
+    """scikit-learn's 1,797 digits, enlarged from 8 x 8, as train/ and val/ with a folder a digit."""
+    digits = load_digits()
+    train, held_out = train_test_split(
+        np.arange(len(digits.target)), test_size=0.2, stratify=digits.target, random_state=0
+    )
+    shutil.rmtree(folder, ignore_errors=True)
+    for part, indices in (("train", train), ("val", held_out)):
+        for index in indices:
+            picture = Image.fromarray(np.uint8(digits.images[index] * (255 / 16)))
+            target = folder / part / str(digits.target[index]) / f"{index:04}.png"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            picture.resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(target)
+
+
+def draw_predictions(target):
+    """Draws held-out digits with what the reloaded model takes them for, wrong ones first and in red.
+
+    Returns: the accuracy on all held-out images.
+    """
+    import keras
+
+    from keras_coatnet.images.labels import read_labels
+    from keras_coatnet.predict import predict
+
+    files = sorted((OUT / "digits/val").glob("*/*.png"), key=lambda file: file.name)
+    model = keras.models.load_model(OUT / "model.keras", compile=False)
+    guesses = [best for (best,) in predict(model, files, top=1, labels=read_labels(OUT / "classes.json"))]
+    wrong = [guess.label != file.parent.name for guess, file in zip(guesses, files, strict=True)]
+    print(f"\nreloaded model: {len(files) - sum(wrong)} of {len(files)} held-out digits right, {sum(wrong)} wrong")
+    shown = sorted(range(len(files)), key=lambda index: not wrong[index])[:SHOWN]
+    draw_grid(target, [(files[index], guesses[index], wrong[index]) for index in shown])
+    return 1 - sum(wrong) / len(files)
+
+
+def draw_grid(target, rows, columns=12):
+    from matplotlib.figure import Figure  # without pyplot no display and no backend of the user's is asked for
+
+    lines = -(-len(rows) // columns)
+    figure = Figure(figsize=(columns, 1.3 * lines + 0.5), layout="constrained")
+    figure.suptitle("Held-out digits and what CoAtNet takes them for (red: wrong)")
+    for axis, row in zip(figure.subplots(lines, columns).flat, rows, strict=False):
+        file, guess, wrong = row
+        axis.imshow(Image.open(file), cmap="gray_r")
+        title = f"{guess.label}, is {file.parent.name}" if wrong else f"{guess.label} ({guess.probability:.0%})"
+        axis.set_title(title, color="red" if wrong else "black", fontsize=9)
+    for axis in figure.axes:
+        axis.set_axis_off()
+    part = target.with_name(f".{target.name}")
+    figure.savefig(part, format="png", dpi=100)
+    os.replace(part, target)
+
+
+if __name__ == "__main__":
+    main()
