@@ -104,4 +104,4 @@ def stage_outputs(model):
 
     Returns: `keras.Model` with the inputs of `model` and a list of maps.
     """
-    return keras.Model(model.inputs, model.stage_tensors, name=f"{model.name}_stages")
+    return keras.Model(model.input, model.stage_tensors, name=f"{model.name}_stages")

@@ -4,6 +4,7 @@ import dataclasses
 
 import keras
 
+from keras_coatnet.coatnet.names import NAME_TABLES
 from keras_coatnet.coatnet.plan import plan_blocks
 from keras_coatnet.coatnet.spec import spec_from_config, spec_to_config
 
@@ -40,6 +41,16 @@ class CoAtNetModel(keras.Model):
             "spec": None if self.spec is None else spec_to_config(self.spec),
             "options": None if self.options is None else options_to_config(self.options),
         }
+
+    # What the weights package asks of a family's model: the peers' names, and which layers are the head.
+    name_tables = NAME_TABLES
+    head_layers = ("head_norm", "pre_logits", "predictions")
+
+    @property
+    def input_sides(self):
+        """(H, W) of the input; open sides are None."""
+        shape = tuple(self.input_shape)[1:]
+        return shape[1:] if keras.config.image_data_format() == "channels_first" else shape[:2]
 
     @property
     def stage_tensors(self):

@@ -1,0 +1,149 @@
+"""What of a file goes where in a model, all of it decided before anything is assigned."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from keras_coatnet.layers.relative_position import RelativePositionBiasTable, offset_count
+from keras_coatnet.layers.table_resize import resize_table
+from keras_coatnet.weights.name_table import Entry
+from keras_coatnet.weights.transforms import SAME
+
+
+@dataclasses.dataclass
+class Match:
+    """The outcome of comparing a file with a model; names are the file's, or ours where the file has none."""
+
+    values: dict = dataclasses.field(default_factory=dict)  # our name -> array
+    grids: dict = dataclasses.field(default_factory=dict)  # our name of a table -> grid its array belongs to
+    missing: list = dataclasses.field(default_factory=list)
+    unexpected: list = dataclasses.field(default_factory=list)
+    shapes: list = dataclasses.field(default_factory=list)
+    left: list = dataclasses.field(default_factory=list)  # head tensors of the file without a place in the model
+    fresh: list = dataclasses.field(default_factory=list)  # head weights of the model without a value in the file
+    resized: list = dataclasses.field(default_factory=list)  # (old grid, new grid) of each resized table
+
+    @property
+    def problems(self):
+        return self.missing or self.unexpected or self.shapes
+
+
+def own_entries(slots):
+    """The entries of our own files: every weight under the name of its layer and its number."""
+    return tuple(
+        Entry(name, (slot.key,), SAME, isinstance(slot.layer, RelativePositionBiasTable))
+        for name, slot in slots.items()
+    )
+
+
+def match(file, entries, slots, table, *, head_layers, has_top, fresh_head, rule):
+    """Compare a file with a model.
+
+    Args:
+        file: `CheckpointFile`.
+        entries: tensors that a model of this architecture may have.
+        slots: weights that the model has.
+        table: `NameTable` of the file's source; None for our own files.
+        head_layers: names of the layers behind the last stage's raw map.
+        has_top: whether the model has a classifier.
+        fresh_head: whether weights of the head may keep what they have.
+        rule: to resize tables of another size by; None refuses them.
+
+    Returns: `Match`.
+    """
+    found = Match()
+    ignored = table.ignored if table else ()
+    unread = {name for name in file.arrays if not (ignored and name.endswith(ignored))}
+    may_leave_head = fresh_head or not has_top
+    tables = []
+    for entry in entries:
+        theirs = next((name for name in entry.theirs if name in unread), None)
+        slot = slots.get(entry.ours)
+        in_head = entry.ours.split("/")[0] in head_layers
+        if theirs is None:
+            if slot is not None:
+                (found.fresh if in_head and fresh_head else found.missing).append(entry.theirs[0])
+        elif slot is not None:
+            unread.discard(theirs)
+            array = rearranged(entry, file.arrays[theirs])
+            if entry.is_table:
+                tables.append((entry.ours, theirs, slot, array))
+            elif array is not None and array.shape == tuple(slot.variable.shape):
+                found.values[entry.ours] = array
+            elif in_head and fresh_head:
+                found.fresh.append(theirs)
+            else:
+                found.shapes.append(shape_problem(entry, theirs, file.arrays[theirs], slot))
+        elif in_head and may_leave_head:
+            unread.discard(theirs)
+            found.left.append(theirs)
+    place_tables(found, tables, file, table, rule)
+    for name in sorted(unread):
+        # Our own files name the layer itself, so a head that the model lacks is told without an entry.
+        in_head = table is None and name.split("/")[0] in head_layers
+        (found.left if in_head and may_leave_head else found.unexpected).append(name)
+    return found
+
+
+def rearranged(entry, array):
+    """The array in our layout, or None where it cannot be one of these."""
+    try:
+        return entry.transform.to_ours(array)
+    except ValueError:
+        return None
+
+
+def shape_problem(entry, theirs, array, slot):
+    """ "name: shape in the file, shape in the model", the model's in the file's layout where the two can be compared."""
+    wanted = entry.transform.to_theirs(np.broadcast_to(np.float32(0), tuple(slot.variable.shape))).shape
+    return f"{theirs}: {array.shape} in the file, {wanted} in the model"
+
+
+def place_tables(found, tables, file, peer, rule):
+    """Find the grid of every table, and resize what has to be resized."""
+    all_fit = all(array is not None and array.shape == tuple(slot.variable.shape) for _, _, slot, array in tables)
+    for ours, theirs, slot, array in tables:
+        layer = slot.layer
+        if array is None or array.ndim != 2 or array.shape[1] != layer.num_heads:
+            found.shapes.append(
+                f"{theirs}: {file.arrays[theirs].shape} in the file, {layer.num_heads} heads in the model"
+            )
+            continue
+        grid = grid_of(array.shape[0], slot, file, peer, all_fit)
+        if grid is None:
+            found.shapes.append(
+                f"{theirs}: {array.shape[0]} offsets in the file, of a non-square map whose sides it does not tell; "
+                f"{offset_count(layer.table_grid)} in the model"
+            )
+        elif grid != layer.table_grid and layer.map_is_static:
+            if rule is None:
+                found.shapes.append(
+                    f"{theirs}: of a {shown(grid)} map in the file, {shown(layer.table_grid)} in the model"
+                )
+                continue
+            found.values[ours] = resize_table(array, grid, layer.table_grid, rule)
+            found.grids[ours] = layer.table_grid
+            found.resized.append((grid, layer.table_grid))
+        else:
+            found.values[ours] = array
+            found.grids[ours] = grid
+
+
+def grid_of(offsets, slot, file, peer, all_fit):
+    """(H, W) of a table with so many offsets; None where it cannot be told.
+
+    Our own files state it. A peer's table is the model's own where every table of the file fits the model as it is, and
+    that of a square map otherwise: no peer can say more.
+    """
+    if peer is None and slot.path in file.grids:
+        grid = file.grids[slot.path]
+        return grid if offset_count(grid) == offsets else None
+    if all_fit and not (peer and peer.square_tables):
+        return slot.layer.table_grid
+    length = math.isqrt(offsets)
+    return ((length + 1) // 2,) * 2 if length**2 == offsets and length % 2 else None
+
+
+def shown(grid):
+    return f"{grid[0]}x{grid[1]}"

@@ -1,0 +1,108 @@
+"""A peer's checkpoint layout as data: rows of names at the level of layers, one dialect of tensor names a framework."""
+
+import dataclasses
+from collections.abc import Callable
+
+from keras_coatnet.weights.transforms import (
+    HEADS_FIRST_TABLE,
+    KERAS_POINTWISE,
+    SAME,
+    TORCH_CONVOLUTION,
+    TORCH_DENSE,
+    TORCH_POINTWISE,
+    Transform,
+)
+
+# Kind of layer -> tensors: our variable, the peer's suffixes (the first is written, all are read), transform.
+TORCH = {
+    "convolution": [("kernel", (".weight",), TORCH_CONVOLUTION), ("bias", (".bias",), SAME)],
+    "pointwise": [("kernel", (".weight",), TORCH_POINTWISE), ("bias", (".bias",), SAME)],
+    "dense": [("kernel", (".weight",), TORCH_DENSE), ("bias", (".bias",), SAME)],
+    "depthwise": [("kernel", (".weight",), "depthwise"), ("bias", (".bias",), SAME)],
+    "norm": [
+        ("gamma", (".weight",), SAME),
+        ("beta", (".bias",), SAME),
+        ("moving_mean", (".running_mean",), SAME),
+        ("moving_variance", (".running_var",), SAME),
+    ],
+    "scale": [("gamma", (".gamma",), SAME)],
+    "table": [("relative_position_bias_table", (".relative_position_bias_table",), SAME)],
+}
+
+# Keras 2 writes `<layer>/kernel:0`; keras_cv_attention_models' torch backend `<layer>/weight`, in Keras' layout.
+KERAS_2 = {
+    "convolution": [("kernel", ("/kernel:0", "/weight"), SAME), ("bias", ("/bias:0", "/bias"), SAME)],
+    "pointwise": [("kernel", ("/kernel:0", "/weight"), KERAS_POINTWISE), ("bias", ("/bias:0", "/bias"), SAME)],
+    "dense": [("kernel", ("/kernel:0", "/weight"), SAME), ("bias", ("/bias:0", "/bias"), SAME)],
+    "depthwise": [("kernel", ("/depthwise_kernel:0", "/weight"), SAME), ("bias", ("/bias:0", "/bias"), SAME)],
+    "qkv": [("kernel", ("/kernel:0", "/weight"), "qkv"), ("bias", ("/bias:0", "/bias"), "qkv")],
+    "norm": [
+        ("gamma", ("/gamma:0", "/weight"), SAME),
+        ("beta", ("/beta:0", "/bias"), SAME),
+        ("moving_mean", ("/moving_mean:0", "/running_mean"), SAME),
+        ("moving_variance", ("/moving_variance:0", "/running_var"), SAME),
+    ],
+    "table": [
+        ("relative_position_bias_table", ("/positional_embedding:0", "/positional_embedding"), HEADS_FIRST_TABLE)
+    ],
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One tensor: our variable's name, the peer's names for it, and the way between them."""
+
+    ours: str
+    theirs: tuple
+    transform: Transform
+    is_table: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class NameTable:
+    """Where a peer keeps each tensor of a family.
+
+    Args:
+        source: the peer's name, as users say it.
+        formats: formats of its files.
+        dialect: `TORCH` or `KERAS_2`.
+        groups: function of a spec that yields (prefix of our layers, rows, fields): rows are (our layer, the peer's layer,
+            kind); fields fill the peer's names and give the transforms that depend on the block.
+        containers: keys of a pickled dictionary under which the tensors may lie, in the order they are tried; the
+            dictionary itself comes last.
+        prefixes: of all names, stripped where they are found.
+        ignored: endings of names that no layer reads.
+        counters: endings that the peer adds beside a moving mean, as integers; written as 0.
+        cannot_hold: function (spec, sides of the input) -> reason, for what the peer has no way to say.
+        refuse_file: function (file, spec) -> reason, for files whose numbers mean something else.
+        square_tables: the peer takes every table as square.
+    """
+
+    source: str
+    formats: tuple
+    dialect: dict
+    groups: Callable
+    cannot_hold: Callable
+    refuse_file: Callable = lambda file, spec: None
+    containers: tuple = ()
+    prefixes: tuple = ()
+    ignored: tuple = ()
+    counters: tuple = ()
+    square_tables: bool = False
+
+    def entries(self, spec):
+        """All tensors a model of this spec may have, its head included: a tuple of `Entry` in the peer's order."""
+        entries = []
+        for prefix, rows, fields in self.groups(spec):
+            for our_layer, their_layer, kind in rows:
+                layer = their_layer.format(**fields)
+                for variable, suffixes, transform in self.dialect[kind]:
+                    entries.append(
+                        Entry(
+                            ours=f"{prefix}{our_layer}/{variable}",
+                            theirs=tuple(layer + suffix for suffix in suffixes),
+                            transform=fields[transform] if isinstance(transform, str) else transform,
+                            is_table=kind == "table",
+                        )
+                    )
+        return tuple(entries)
