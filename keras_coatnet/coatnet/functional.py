@@ -47,10 +47,15 @@ class CoAtNetModel(keras.Model):
     head_layers = ("head_norm", "pre_logits", "predictions")
 
     @property
+    def checkpoint_layers(self):
+        """The layers that a checkpoint fills: stem, blocks and head, not what a user put in front of them."""
+        names = {"stem", *(block.name for block in plan_blocks(self.spec)), *self.head_layers}
+        return [layer for layer in self.layers if layer.name in names]
+
+    @property
     def input_sides(self):
-        """(H, W) of the input; open sides are None."""
-        shape = tuple(self.input_shape)[1:]
-        return shape[1:] if keras.config.image_data_format() == "channels_first" else shape[:2]
+        """(H, W) of the images; open sides are None."""
+        return tuple(self.get_layer("stem").input.shape[1:3])
 
     @property
     def stage_tensors(self):

@@ -78,6 +78,7 @@ def match(file, entries, slots, table, *, head_layers, has_top, fresh_head, rule
         elif in_head and may_leave_head:
             unread.discard(theirs)
             found.left.append(theirs)
+    found.missing.extend(sorted(set(slots) - {entry.ours for entry in entries}))  # what the peer has no name for
     place_tables(found, tables, file, table, rule)
     for name in sorted(unread):
         # Our own files name the layer itself, so a head that the model lacks is told without an entry.

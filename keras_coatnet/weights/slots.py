@@ -19,7 +19,7 @@ class Slot:
 def find_slots(model):
     """name -> `Slot` of every weight of a model: variables but for the states of random generators."""
     slots = {}
-    for layer in model.layers:
+    for layer in model.checkpoint_layers:
         _collect(layer, layer.name, slots)
     return slots
 
