@@ -31,9 +31,9 @@ class Cost(NamedTuple):
 def count_coatnet(spec, input_shape=None):
     """Count a model with a top of `spec.num_classes` classes.
 
-    Multiply-adds are those of convolutions, dense layers and both attention products. The network over log offsets counts
-    too: its input is constant, but its weights are not, so a model that was not folded runs it for every batch. Norms,
-    activations, biases, pools, softmax and the spreading of tables count nothing.
+    Multiply-adds are those of convolutions, dense layers and both attention products. The network over log offsets
+    counts too: it runs once a call, whatever the batch. Norms, activations, biases, pools, softmax and the spreading of
+    tables count nothing.
 
     Args:
         spec: `CoAtNetSpec`.

@@ -35,8 +35,9 @@ def CoAtNet(
 
     Args:
         spec_or_name: name of a variant (see `list_variants`) or a `CoAtNetSpec`.
-        input_shape: (height, width, channels), in the order of Keras' image data format; a side may be None: then maps of
-            any size run, and relative-position tables are resized to them in the graph. None is the variant's own size.
+        input_shape: (height, width, channels), in the order of Keras' image data format; a side may be None: then maps
+            of any size run, and relative-position tables are resized to them in the graph. None is the variant's own
+            size.
         input_tensor: tensor to build on instead of a new input.
         include_top: whether the classifier is there. Without it the output is the last map, behind the final norm where
             the variant norms before pooling.

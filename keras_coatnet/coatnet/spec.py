@@ -43,7 +43,8 @@ class CoAtNetSpec:
         attention_width: "input" or "output": the block width that q, k and v have together with their heads.
         transformer_norm, transformer_norm_epsilon: "layer" or "batch"; also of the head's norm.
         transformer_prenorm_activation: the activation behind the attention's norm.
-        transformer_pool: the pool of both branches. transformer_shortcut_bias, qkv_bias, attention_output_bias, mlp_bias.
+        transformer_pool: the pool of both branches.
+        transformer_shortcut_bias, qkv_bias, attention_output_bias, mlp_bias: which linear maps have biases.
         mlp_activation: of the perceptron.
         relative_position: "table", "mlp" or None. position_hidden_width, position_dropout_rate: of "mlp".
         bias_place: "before_softmax" or "after_softmax".
@@ -54,7 +55,8 @@ class CoAtNetSpec:
         hidden_head: a tanh layer before the classifier: False, True (as wide as the last stage) or its width.
     Training
         drop_path_rate: published stochastic depth.
-        drop_path_schedule: "linear" (rate * block / blocks), "linear_to_rate" (the last block gets the rate) or "constant".
+        drop_path_schedule: "linear" (rate * block / blocks), "linear_to_rate" (the last block gets the rate) or
+            "constant".
     """
 
     name: str
@@ -218,7 +220,7 @@ def coatnet_spec(depths, widths, stem, *, family="coatnet", name=None, **fields)
 
 
 def narrow_spec(spec, depths, widths, stem):
-    """A small twin: other depths, widths and stem, every other field kept; a hidden head layer follows the last width."""
+    """A small twin: other depths, widths and stem, other fields kept; a hidden head layer follows the last width."""
     return dataclasses.replace(
         spec,
         depths=tuple(depths),

@@ -55,7 +55,8 @@ _PAPER = [
     ("coatnet_0_paper_cccc", (2, 3, 5, 2), S0, 64, 0.2, {"layout": "CCCC"}),
     ("coatnet_0_paper_ccct", (2, 3, 5, 2), S0, 64, 0.2, {"layout": "CCCT"}),
     ("coatnet_0_paper_cttt", (2, 3, 5, 2), S0, 64, 0.2, {"layout": "CTTT"}),
-    # Section 4.3, the ablations: no relative bias, bias behind the softmax, heads of 64, LayerNorm in MBConv, stage splits.
+    # Section 4.3, the ablations: no relative bias, bias behind the softmax, heads of 64, LayerNorm in MBConv, splits of
+    # stages.
     ("coatnet_0_paper_nobias", (2, 3, 5, 2), S0, 64, 0.2, {"relative_position": None}),
     ("coatnet_0_paper_post", (2, 3, 5, 2), S0, 64, 0.2, {"bias_place": "after_softmax"}),
     ("coatnet_0_paper_head64", (2, 3, 5, 2), S0, 64, 0.2, {"head_dim": 64}),
