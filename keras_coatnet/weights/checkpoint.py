@@ -28,7 +28,8 @@ SHOWN_NAMES = 12
 class LoadReport(NamedTuple):
     """What `load_checkpoint` did.
 
-    `source`: whose names the file has. `loaded`: tensors that were assigned. `left`: tensors of the file's head without a
+    `source`: whose names the file has. `loaded`: tensors that were assigned. `left`: tensors of the file's head without
+        a
     place in the model. `fresh`: weights of the model's head that the file did not fill. `resized`: (old, new) grids.
     """
 
@@ -49,13 +50,13 @@ def load_checkpoint(model, path, source=None, resize=None, head=None):
         source: "kecam", "timm" or "keras"; None is what the content says.
         resize: rule for relative-position tables of another size, "bilinear" or "geometric"; None is the spec's own
             (the peer's, so that its logits come out); False refuses them.
-        head: None: the file has to have the model's whole head, unless the model has no top. "fresh": weights of the head
-            (all behind the last stage's raw map) that the file does not fill keep what they have.
+        head: None: the file has to have the model's whole head, unless the model has no top. "fresh": weights of the
+            head (all behind the last stage's raw map) that the file does not fill keep what they have.
 
     Returns: `LoadReport`.
-    Raises: FileNotFoundError; ValueError for a file that is damaged, that does not fit (with everything that is missing,
-        unexpected or of another shape) or whose numbers mean something else; ImportError for a PyTorch file without torch.
-        The model is untouched then.
+    Raises: FileNotFoundError; ValueError for a file that is damaged, that does not fit (with everything that is
+        missing, unexpected or of another shape) or whose numbers mean something else; ImportError for a PyTorch file
+        without torch. The model is untouched then.
     """
     path = os.path.abspath(os.path.expanduser(os.fspath(path)))
     check_arguments(model, source, resize, head)
@@ -189,8 +190,8 @@ def save_checkpoint(model, path, source=OWN):
 
     Args:
         model: of this package.
-        path: ends in `.weights.h5` or `.keras` for "keras", `.safetensors`, `.pth`, `.pt` or `.bin` for "timm", `.h5` for
-            "kecam".
+        path: ends in `.weights.h5` or `.keras` for "keras", `.safetensors`, `.pth`, `.pt` or `.bin` for "timm", `.h5`
+            for "kecam".
         source: whose names and layout the file has.
 
     Raises: ValueError for an unknown source, an ending that is not the source's, or a model that the peer has no way to

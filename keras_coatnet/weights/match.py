@@ -61,9 +61,11 @@ def match(file, entries, slots, table, *, head_layers, has_top, fresh_head, rule
         theirs = next((name for name in entry.theirs if name in unread), None)
         slot = slots.get(entry.ours)
         in_head = entry.ours.split("/")[0] in head_layers
+        # Our own files number a layer's weights; their names say more.
+        shown_name = entry.ours if table is None else theirs or entry.theirs[0]
         if theirs is None:
             if slot is not None:
-                (found.fresh if in_head and fresh_head else found.missing).append(entry.theirs[0])
+                (found.fresh if in_head and fresh_head else found.missing).append(shown_name)
         elif slot is not None:
             unread.discard(theirs)
             array = rearranged(entry, file.arrays[theirs])
@@ -72,9 +74,9 @@ def match(file, entries, slots, table, *, head_layers, has_top, fresh_head, rule
             elif array is not None and array.shape == tuple(slot.variable.shape):
                 found.values[entry.ours] = array
             elif in_head and fresh_head:
-                found.fresh.append(theirs)
+                found.fresh.append(shown_name)
             else:
-                found.shapes.append(shape_problem(entry, theirs, file.arrays[theirs], slot))
+                found.shapes.append(shape_problem(entry, shown_name, file.arrays[theirs], slot))
         elif in_head and may_leave_head:
             unread.discard(theirs)
             found.left.append(theirs)
@@ -95,10 +97,10 @@ def rearranged(entry, array):
         return None
 
 
-def shape_problem(entry, theirs, array, slot):
-    """ "name: shape in the file, shape in the model", the model's in the file's layout where the two can be compared."""
+def shape_problem(entry, name, array, slot):
+    """Both shapes under the tensor's name, the model's in the file's layout, so that they can be compared."""
     wanted = entry.transform.to_theirs(np.broadcast_to(np.float32(0), tuple(slot.variable.shape))).shape
-    return f"{theirs}: {array.shape} in the file, {wanted} in the model"
+    return f"{name}: {array.shape} in the file, {wanted} in the model"
 
 
 def place_tables(found, tables, file, peer, rule):

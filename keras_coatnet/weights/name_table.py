@@ -66,8 +66,8 @@ class NameTable:
         source: the peer's name, as users say it.
         formats: formats of its files.
         dialect: `TORCH` or `KERAS_2`.
-        groups: function of a spec that yields (prefix of our layers, rows, fields): rows are (our layer, the peer's layer,
-            kind); fields fill the peer's names and give the transforms that depend on the block.
+        groups: function of a spec that yields (prefix of our layers, rows, fields): rows are (our layer, the peer's
+            layer, kind); fields fill the peer's names and give the transforms that depend on the block.
         containers: keys of a pickled dictionary under which the tensors may lie, in the order they are tried; the
             dictionary itself comes last.
         prefixes: of all names, stripped where they are found.

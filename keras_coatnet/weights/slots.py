@@ -7,7 +7,8 @@ import dataclasses
 class Slot:
     """One weight of a model.
 
-    `key` is its name in our own files, where weights are numbered; `layer` the layer that owns it, `path` that layer's name.
+    `key` is its name in our own files, where weights are numbered; `layer` the layer that owns it, `path` that layer's
+    name.
     """
 
     key: str

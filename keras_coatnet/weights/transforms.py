@@ -45,7 +45,7 @@ def _squeeze_keras_pointwise(array):
 
 
 def _depthwise_from_torch(array):
-    """(channels * multiplier, 1, h, w) -> (h, w, channels * multiplier, 1); the multiplier is told apart by `depthwise`."""
+    """(channels * multiplier, 1, h, w) -> (h, w, 1, channels * multiplier)."""
     if array.ndim != 4 or array.shape[1] != 1:
         raise ValueError("expected a depthwise convolution")
     return array.transpose(2, 3, 0, 1)
@@ -65,7 +65,7 @@ def torch_depthwise(multiplier):
 
 
 def qkv_by_kind(num_heads, head_dim):
-    """A fused kernel (1, 1, in, 3 * heads * head_dim) or bias with columns [q | k | v][head][dim]; ours are [head][q | k | v][dim]."""
+    """A fused kernel (1, 1, in, 3 * heads * head_dim) with columns [q | k | v][head][dim]; ours are [head][q | k | v][dim]."""
 
     def reorder(array, order):
         shape = array.shape

@@ -19,9 +19,12 @@ def read_keras_v3(path, is_archive):
     """
     try:
         if is_archive:
-            with zipfile.ZipFile(path) as archive, archive.open("model.weights.h5") as stream:
-                with h5py.File(stream, "r") as file:
-                    arrays, grids = read_layers(file)
+            with (
+                zipfile.ZipFile(path) as archive,
+                archive.open("model.weights.h5") as stream,
+                h5py.File(stream, "r") as file,
+            ):
+                arrays, grids = read_layers(file)
         else:
             with h5py.File(path, "r") as file:
                 arrays, grids = read_layers(file)

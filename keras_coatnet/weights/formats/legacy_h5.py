@@ -13,7 +13,7 @@ def is_legacy_h5(file):
 
 
 def weights_root(file):
-    return file["model_weights"] if "model_weights" in file else file
+    return file.get("model_weights", file)
 
 
 def read_legacy_h5(path):

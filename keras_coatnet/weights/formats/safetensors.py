@@ -23,4 +23,6 @@ def write_safetensors(path, arrays):
     """Write name -> array."""
     from safetensors.numpy import save_file
 
-    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path, metadata={"format": "pt"})
+    # Not np.ascontiguousarray, which makes a vector of a number.
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    save_file(contiguous, path, metadata={"format": "pt"})
