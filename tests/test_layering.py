@@ -25,7 +25,8 @@ LEVELS = (
 PARTS = set().union(*LEVELS)
 # The two bottom parts know nothing of ours but themselves.
 ALLOWED_ABOVE_VERSION = {"layers": {"layers"}, "images": {"images"}}
-AT_MODULE_LEVEL = {"keras", "numpy", "keras_coatnet"} | set(sys.stdlib_module_names)
+# h5py and ml_dtypes are Keras' own: whoever imported it has them loaded.
+AT_MODULE_LEVEL = {"keras", "numpy", "h5py", "ml_dtypes", "keras_coatnet"} | set(sys.stdlib_module_names)
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 

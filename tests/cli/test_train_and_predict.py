@@ -1,0 +1,112 @@
+"""From a folder of pictures to a model file to labels."""
+
+import signal
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_coatnet import coatnet_spec, registry
+from keras_coatnet.cli import train as train_command
+from keras_coatnet.cli.main import main
+
+SMALL = "coatnet_of_these_tests"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _small_variant():
+    """The commands take names; this one compiles in seconds."""
+    spec = coatnet_spec((1,), (8,), 4, layout="C", name=SMALL)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(registry.FAMILIES[0].variants, SMALL, spec)
+        yield
+
+
+def make_data(folder, count=6):
+    generator = np.random.default_rng(0)
+    for name, colour in (("night sky", 30), ("snow", 220)):
+        (folder / name).mkdir(parents=True)
+        for index in range(count):
+            noise = generator.integers(0, 30, (40, 30, 3), np.uint8) + np.uint8(colour)
+            Image.fromarray(noise).save(folder / name / f"{index}.png")
+    return folder
+
+
+def train_arguments(data, out, **options):
+    options = {"epochs": 2, "batch-size": 4, "image-size": 32} | options
+    extra = [text for name, value in options.items() for text in (f"--{name}", str(value))]
+    return ["train", "--data", str(data), "--model", SMALL, "--out", str(out), *extra]
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    data = make_data(folder / "data")
+    assert main(train_arguments(data, folder / "out", epochs=8)) == 0
+    return folder / "out"
+
+
+def test_train_leaves_exactly_a_model_and_its_classes(run_folder):
+    assert sorted(path.name for path in run_folder.iterdir()) == ["classes.json", "model.keras"]
+
+
+def test_predict_names_pictures_with_the_classes_beside_the_model(run_folder, tmp_path, capsys):
+    data = make_data(tmp_path, count=1)
+    pictures = [str(data / "snow" / "0.png"), str(data / "night sky" / "0.png")]
+    assert main(["predict", *pictures, "--model", str(run_folder / "model.keras"), "--top", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.rsplit(" ", 1)[0] for line in lines] == [f"{pictures[0]}: snow", f"{pictures[1]}: night sky"]
+
+
+def test_predict_reports_a_bad_file_and_goes_on(run_folder, tmp_path, capsys):
+    data = make_data(tmp_path, count=1)
+    (tmp_path / "bad.png").write_text("no picture")
+    pictures = [str(data / "snow" / "0.png"), str(tmp_path / "bad.png"), str(data / "night sky" / "0.png")]
+    assert main(["predict", *pictures, "--model", str(run_folder / "model.keras")]) == 1
+    out, err = capsys.readouterr()
+    assert [line.split(":")[0] for line in out.splitlines()] == [pictures[0], pictures[2]]
+    assert err == f"keras-coatnet predict: {pictures[1]}: not a picture in a format that PIL knows\n"
+
+
+def test_train_tells_the_accuracy_on_held_out_images(tmp_path, capsys):
+    make_data(tmp_path / "data" / "train")
+    make_data(tmp_path / "data" / "val", count=3)
+    assert main(train_arguments(tmp_path / "data", tmp_path / "out")) == 0
+    out = capsys.readouterr().out
+    assert "accuracy on 6 held-out images: " in out
+    assert "epoch 2/2: loss" in out
+    assert f"model: {tmp_path / 'out' / 'model.keras'}" in out
+
+
+def test_interrupted_training_saves_what_there_is(tmp_path, capsys, monkeypatch):
+    class Impatient(train_command.ProgressCallback):
+        def on_train_batch_end(self, batch, logs=None):
+            super().on_train_batch_end(batch, logs)
+            if self.epoch == 2:
+                signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(train_command, "ProgressCallback", Impatient)
+    assert main(train_arguments(make_data(tmp_path / "data"), tmp_path / "out", epochs=50)) == 130
+    out, err = capsys.readouterr()
+    assert "interrupted in epoch 2 of 50; the model so far is kept" in out
+    assert "once more to stop without saving" in err
+    assert (tmp_path / "out" / "model.keras").is_file()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize(
+    ("damage", "options", "message"),
+    [
+        (lambda data, out: (data / "snow" / "0.png").write_text("x"), {}, "1 of 12 pictures cannot be read: "),
+        (lambda data, out: out.write_text("a file"), {}, "File exists"),
+        (lambda data, out: None, {"image-size": 16}, "32"),
+    ],
+)
+def test_train_refuses_bad_input_before_any_work(tmp_path, capsys, damage, options, message):
+    data, out = make_data(tmp_path / "data"), tmp_path / "out"
+    damage(data, out)
+    assert main(train_arguments(data, out, **options)) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+    assert not out.is_dir()

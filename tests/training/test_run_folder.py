@@ -1,0 +1,38 @@
+"""What a run leaves is there whole or not at all."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_coatnet.images.labels import read_labels
+from keras_coatnet.training.run_folder import save_run
+
+
+def make_model():
+    return keras.Sequential([keras.Input((4, 6, 3)), keras.layers.Flatten(), keras.layers.Dense(2)])
+
+
+def test_saved_run_holds_model_and_names(tmp_path):
+    model = make_model()
+    file = save_run(model, ["cat", "dog"], tmp_path / "new" / "run")
+    assert sorted(path.name for path in file.parent.iterdir()) == ["classes.json", "model.keras"]
+    assert read_labels(file.parent / "classes.json") == ["cat", "dog"]
+    images = np.random.default_rng(0).random((2, 4, 6, 3), "float32")
+    reloaded = keras.models.load_model(file)
+    np.testing.assert_allclose(reloaded.predict(images, verbose=0), model.predict(images, verbose=0), atol=1e-6)
+
+
+def test_failed_save_keeps_the_former_model_and_leaves_no_part(tmp_path):
+    file = save_run(make_model(), ["cat", "dog"], tmp_path)
+    before = file.read_bytes()
+
+    class FullDisk:
+        def save(self, path):
+            with open(path, "wb") as part:
+                part.write(b"half a mod")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        save_run(FullDisk(), ["cat", "dog"], tmp_path)
+    assert file.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["classes.json", "model.keras"]
