@@ -42,9 +42,11 @@ class CoAtNetModel(keras.Model):
             "options": None if self.options is None else options_to_config(self.options),
         }
 
-    # What the weights package asks of a family's model: the peers' names, and which layers are the head.
+    # What the weights package asks of a family's model: the peers' names, and what its layers are.
     name_tables = NAME_TABLES
     head_layers = ("head_norm", "pre_logits", "predictions")
+    classifier = "predictions"
+    first_convolution = "stem/convolution1/kernel"
 
     @property
     def checkpoint_layers(self):

@@ -60,11 +60,20 @@ def load_checkpoint(model, path, source=None, resize=None, head=None):
     """
     path = os.path.abspath(os.path.expanduser(os.fspath(path)))
     check_arguments(model, source, resize, head)
+    file, table = read_for(model.spec, model.name_tables, path, source)
+    return load_file(model, file, table, resize=resize, head=head)
+
+
+def load_file(model, file, table, *, resize=None, head=None, adapt_channels=False):
+    """`load_checkpoint` of a file that has been read.
+
+    Args:
+        model, resize, head: see `load_checkpoint`.
+        file, table: see `read_for`.
+        adapt_channels: whether the first convolution is made to fit another number of input channels.
+    """
     slots = find_slots(model)
     check_not_quantized(slots)
-    file, table = read_for(model, path, source)
-    if table is not None and (reason := table.refuse_file(file, model.spec)):
-        raise ValueError(f"{file.name} cannot be loaded: {reason}.")
     rule = (resize or model.spec.table_resize) if resize is not False else None
     found = match(
         file,
@@ -75,6 +84,7 @@ def load_checkpoint(model, path, source=None, resize=None, head=None):
         has_top=model.options.include_top,
         fresh_head=head == "fresh",
         rule=rule,
+        adaptable=model.first_convolution if adapt_channels else None,
     )
     if found.problems:
         raise ValueError(explain(found, file, model))
@@ -117,29 +127,44 @@ def check_not_quantized(slots):
             raise ValueError(f"The model is quantized ({name}); load the checkpoint first and quantize then.")
 
 
-def read_for(model, path, source):
-    """(file, name table): the table of the file's peer, None for our own files."""
+def read_for(spec, name_tables, path, source=None):
+    """Read a checkpoint for models of a spec.
+
+    Args:
+        spec: of the model.
+        name_tables: of the spec's family.
+        path: of the file.
+        source: whose names the file has; None is the one that knows most of them.
+
+    Returns: (`CheckpointFile`, `NameTable` of its source or None for our own files).
+    Raises: ValueError for a file that no source has, or whose numbers mean something else.
+    """
     kind = tell_format(path)
-    candidates = [table for table in model.name_tables if source in (None, table.source)]
+    candidates = [table for table in name_tables if source in (None, table.source)]
+    readings = []
     if kind == "torch":
-        candidates = [table for table in candidates if "torch" in table.formats]
-    best = None
-    for table in candidates if kind == "torch" else [None]:
-        file = read_checkpoint(path, *((table.containers, table.prefixes) if table else ()))
-        tables = [table] if table else [entry for entry in candidates if file.format in entry.formats]
+        for table in candidates:
+            if "torch" in table.formats:
+                readings.append((read_checkpoint(path, table.containers, table.prefixes), table))
+    else:
+        file = read_checkpoint(path)
         if file.format in OWN_FORMATS and source in (None, OWN):
             return file, None
-        for candidate in tables:
-            known = {name for entry in candidate.entries(model.spec) for name in entry.theirs}
-            score = len(known & set(file.arrays))
-            if best is None or score > best[0]:
-                best = (score, file, candidate)
-    if best is None:
+        readings = [(file, table) for table in candidates if file.format in table.formats]
+    if not readings:
         raise ValueError(
             f"{os.path.basename(path)} is a file of the format {kind}, which "
-            + (f"source={source!r} does not have." if source else f"no source of {model.spec.name} has.")
+            + (f"source={source!r} does not have." if source else f"no source of {spec.name} has.")
         )
-    return best[1:]
+    file, table = max(readings, key=lambda reading: count_known(*reading, spec))
+    if reason := table.refuse_file(file, spec):
+        raise ValueError(f"{file.name} cannot be loaded: {reason}.")
+    return file, table
+
+
+def count_known(file, table, spec):
+    """How many tensors of a file a name table has."""
+    return len({name for entry in table.entries(spec) for name in entry.theirs} & set(file.arrays))
 
 
 def explain(found, file, model):

@@ -37,7 +37,7 @@ def own_entries(slots):
     )
 
 
-def match(file, entries, slots, table, *, head_layers, has_top, fresh_head, rule):
+def match(file, entries, slots, table, *, head_layers, has_top, fresh_head, rule, adaptable=None):
     """Compare a file with a model.
 
     Args:
@@ -49,6 +49,7 @@ def match(file, entries, slots, table, *, head_layers, has_top, fresh_head, rule
         has_top: whether the model has a classifier.
         fresh_head: whether weights of the head may keep what they have.
         rule: to resize tables of another size by; None refuses them.
+        adaptable: our name of a convolution that may have another number of input channels.
 
     Returns: `Match`.
     """
@@ -69,6 +70,8 @@ def match(file, entries, slots, table, *, head_layers, has_top, fresh_head, rule
         elif slot is not None:
             unread.discard(theirs)
             array = rearranged(entry, file.arrays[theirs])
+            if entry.ours == adaptable and array is not None and array.ndim == 4:
+                array = adapt_input_channels(array, slot.variable.shape[2])
             if entry.is_table:
                 tables.append((entry.ours, theirs, slot, array))
             elif array is not None and array.shape == tuple(slot.variable.shape):
@@ -87,6 +90,20 @@ def match(file, entries, slots, table, *, head_layers, has_top, fresh_head, rule
         in_head = table is None and name.split("/")[0] in head_layers
         (found.left if in_head and may_leave_head else found.unexpected).append(name)
     return found
+
+
+def adapt_input_channels(kernel, channels):
+    """A first convolution's kernel (h, w, in, out) for another number of input channels.
+
+    One channel gets the sum of all; more (or two) repeat the old ones in turn, scaled so that equal channels give the
+    response they gave before (timm's rule).
+    """
+    old = kernel.shape[2]
+    if channels == old:
+        return kernel
+    if channels == 1:
+        return kernel.sum(axis=2, keepdims=True)
+    return kernel[:, :, np.arange(channels) % old] * np.float32(old / channels)
 
 
 def rearranged(entry, array):

@@ -2,6 +2,10 @@
 
 import dataclasses
 
+import keras
+
+from keras_coatnet.layers.relative_position import RelativePositionBiasTable
+
 
 @dataclasses.dataclass(frozen=True)
 class Slot:
@@ -31,3 +35,16 @@ def _collect(layer, path, slots):
         slots[f"{path}/{variable.name}"] = Slot(f"{path}/{index}", path, layer, variable)
     for child in layer._flatten_layers(include_self=False, recursive=False):
         _collect(child, f"{path}/{child.name}", slots)
+
+
+def copy_weights(model, other):
+    """Give `other`, a model of the same spec, the weights of `model`; tables are resized to the maps of `other`."""
+    sources = find_slots(model)
+    for name, slot in find_slots(other).items():
+        source = sources[name]
+        value = keras.ops.convert_to_numpy(source.variable.value)
+        if isinstance(slot.layer, RelativePositionBiasTable):
+            slot.layer.assign_table(value, source.layer.table_grid)
+        else:
+            slot.variable.assign(value)
+        slot.layer.trainable = source.layer.trainable
