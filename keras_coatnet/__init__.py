@@ -18,6 +18,7 @@ from keras_coatnet.registry import count as count
 from keras_coatnet.registry import get_spec as get_spec
 from keras_coatnet.registry import list_variants as list_variants
 from keras_coatnet.registry import narrow as narrow
+from keras_coatnet.registry import resize_model as resize_model
 from keras_coatnet.registry import stage_outputs as stage_outputs
 from keras_coatnet.version import __version__ as __version__
 from keras_coatnet.weights.checkpoint import load_checkpoint as load_checkpoint

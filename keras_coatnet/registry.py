@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 import keras
 
 from keras_coatnet.coatnet.count import count_coatnet
-from keras_coatnet.coatnet.model import CoAtNet
+from keras_coatnet.coatnet.model import CoAtNet, rebuild
 from keras_coatnet.coatnet.spec import CoAtNetSpec, narrow_spec
 from keras_coatnet.coatnet.variants import VARIANTS as COATNET_VARIANTS
+from keras_coatnet.weights.slots import copy_weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,9 +23,10 @@ class Family:
     build: Callable
     count: Callable
     narrow: Callable
+    rebuild: Callable
 
 
-FAMILIES = (Family(CoAtNetSpec, COATNET_VARIANTS, CoAtNet, count_coatnet, narrow_spec),)
+FAMILIES = (Family(CoAtNetSpec, COATNET_VARIANTS, CoAtNet, count_coatnet, narrow_spec, rebuild),)
 
 
 def list_variants(pattern="*"):
@@ -105,3 +107,29 @@ def stage_outputs(model):
     Returns: `keras.Model` with the inputs of `model` and a list of maps.
     """
     return keras.Model(model.input, model.stage_tensors, name=f"{model.name}_stages")
+
+
+def resize_model(model, input_shape):
+    """The same model with the same weights at another input size; relative-position tables are resized by the spec's rule.
+
+    Args:
+        model: of this package, as its own function built it.
+        input_shape: (height, width, channels) in the order of Keras' image data format; sides may be None.
+
+    Returns: a new model.
+    Raises: ValueError for a model without a spec, with layers put in front of it, or for a size that it cannot take.
+    """
+    if getattr(model, "spec", None) is None:
+        raise ValueError(f"Only models of this package, which have a spec, are resized; {model.name!r} has none.")
+    known = {"channels_last", "avg_pool", "max_pool", "head_dropout", *(layer.name for layer in model.checkpoint_layers)}
+    foreign = [layer.name for layer in model.layers if layer.name not in known and not is_input(layer)]
+    if foreign:
+        raise ValueError(f"A model is resized as it was built; {model.name!r} has other layers: {', '.join(foreign)}.")
+    family, _ = family_of(model.spec)
+    resized = family.rebuild(model, input_shape)
+    copy_weights(model, resized)
+    return resized
+
+
+def is_input(layer):
+    return isinstance(layer, keras.layers.InputLayer)

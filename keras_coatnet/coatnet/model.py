@@ -79,6 +79,12 @@ def CoAtNet(
     return load_pretrained(model, file)
 
 
+def rebuild(model, input_shape):
+    """The same architecture and options for another size, with fresh weights."""
+    with without_initial_values():
+        return build_model(model.spec, input_shape=input_shape, options=model.options, name=model.name)
+
+
 def find_spec(spec_or_name):
     """The row of a variant, or the spec itself.
 
