@@ -1,23 +1,19 @@
 """From a spec to a Keras model, layer by layer; pure Keras, no file, no download."""
 
+import numbers
+
 import keras
 
+from keras_coatnet.coatnet.check import check_options
 from keras_coatnet.coatnet.functional import CoAtNetModel, Options
 from keras_coatnet.coatnet.initialization import RULES
-from keras_coatnet.coatnet.plan import (
-    block_size,
-    check_input_sides,
-    plan_blocks,
-    stem_kernel_sizes,
-    stem_size,
-    stem_widths,
-)
+from keras_coatnet.coatnet.plan import plan_blocks
+from keras_coatnet.coatnet.sizes import check_input_sides, map_sizes
+from keras_coatnet.coatnet.spec import stem_kernel_sizes, stem_widths
 from keras_coatnet.layers import ConvNeXtBlock, MBConv, Stem, TransformerBlock
 from keras_coatnet.layers.composite import at_least_float32
 from keras_coatnet.layers.initializers import Constant, get_initializer
 from keras_coatnet.layers.normalization import normalization
-
-POOLINGS = (None, "avg", "max")
 
 
 def build_model(spec, *, input_shape=None, input_tensor=None, options=None, name=None):
@@ -44,10 +40,10 @@ def build_model(spec, *, input_shape=None, input_tensor=None, options=None, name
         x = keras.layers.Permute((2, 3, 1), name="channels_last", dtype=policy)(x)
     rules = RULES[spec.initialization]
     x = make_stem(spec, rules, policy)(x)
-    grid = stem_size(spec, (spec.input_size, spec.input_size))
+    # Where the size is open, tables start out made for the spec's own.
+    grids = map_sizes(spec, (spec.input_size, spec.input_size)) if None in shape[:2] else {}
     for block in blocks:
-        grid = block_size(spec, block, grid)
-        x = make_block(spec, block, options, rules, grid if None in shape[:2] else None)(x)
+        x = make_block(spec, block, options, rules, grids.get(block.name))(x)
     outputs = add_head(spec, options, rules, x)
     source = keras.utils.get_source_inputs(input_tensor) if is_symbolic(input_tensor) else inputs
     return CoAtNetModel(source, outputs, name=name or spec.name, spec=spec, options=options)
@@ -180,7 +176,7 @@ def add_head(spec, options, rules, x):
         x = head_norm(spec, policy)(x)
     if spec.hidden_head:
         width = spec.widths[-1] if spec.hidden_head is True else spec.hidden_head
-        x = dense(width, "tanh", rules, "pre_logits", policy)(x)
+        x = dense(width, spec.hidden_head_activation, rules, "pre_logits", policy)(x)
     x = keras.layers.Dropout(options.dropout_rate, name="head_dropout", dtype=policy)(x)
     precise = at_least_float32(keras.dtype_policies.get(policy).compute_dtype)
     classes = spec.num_classes if options.num_classes is None else options.num_classes
@@ -223,38 +219,23 @@ def make_input(shape, input_tensor):
 
 def input_shape_of(spec, input_shape, input_tensor):
     """(H, W, C) to build for, checked; channels first is turned around."""
+    argument = "input_shape" if input_tensor is None else "input_tensor, behind its batch,"
+    channels_first = keras.config.image_data_format() == "channels_first"
     if input_tensor is not None:
         found = tuple(input_tensor.shape)[1:]
         if input_shape is not None and tuple(input_shape) != found:
-            raise ValueError(f"input_shape {tuple(input_shape)} is not the shape of input_tensor, {found}.")
-        input_shape = found
-    channels_first = keras.config.image_data_format() == "channels_first"
-    if input_shape is None:
-        return (spec.input_size, spec.input_size, 3)
-    shape = tuple(input_shape)
+            raise ValueError(f"input_shape must be that of input_tensor, {found}; got {tuple(input_shape)}.")
+        shape = found
+    elif input_shape is None:
+        sides = (spec.input_size, spec.input_size)
+        shape = (3, *sides) if channels_first else (*sides, 3)
+    else:
+        shape = tuple(input_shape)
     if len(shape) != 3:
         layout = "(channels, height, width)" if channels_first else "(height, width, channels)"
-        raise ValueError(f"input_shape has three entries, {layout}, and no batch; got {shape}.")
-    if channels_first:
-        shape = (*shape[1:], shape[0])
-    if shape[2] is None or shape[2] < 1:
-        raise ValueError(f"The number of channels must be given and at least 1; got input_shape={tuple(input_shape)}.")
-    check_input_sides(spec, shape[:2])
-    return shape
-
-
-def check_options(spec, options):
-    """Raise a ValueError for an option that cannot be, with its value and what is allowed."""
-    if options.pooling not in POOLINGS:
-        raise ValueError(f"pooling must be one of {POOLINGS}; got {options.pooling!r}.")
-    for field in ("drop_path_rate", "dropout_rate", "attention_dropout_rate", "mlp_dropout_rate"):
-        rate = getattr(options, field)
-        if rate is not None and not 0.0 <= rate < 1.0:
-            raise ValueError(f"{field} must be at least 0 and below 1; got {rate!r}.")
-    classes = options.num_classes
-    if classes is not None and (classes < 0 or (classes == 0 and options.include_top)):
-        raise ValueError(
-            f"num_classes must be at least 1 with a top; got {classes!r}. For features, pass include_top=False."
-        )
-    if spec.initialization not in RULES:
-        raise ValueError(f"initialization must be one of {', '.join(RULES)}; got {spec.initialization!r}.")
+        raise ValueError(f"{argument} must have three entries, {layout}, and no batch; got {shape}.")
+    *sides, channels = (*shape[1:], shape[0]) if channels_first else shape
+    if not isinstance(channels, numbers.Integral) or channels < 1:
+        raise ValueError(f"{argument} must say the number of channels, at least 1; got {shape}.")
+    check_input_sides(spec, sides)
+    return (*sides, channels)

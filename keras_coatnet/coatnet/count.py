@@ -1,15 +1,11 @@
 """Parameters and multiply-adds of a CoAtNet from its spec, nothing built: arithmetic on the same plan that is built."""
 
+import numbers
 from typing import NamedTuple
 
-from keras_coatnet.coatnet.plan import (
-    block_size,
-    check_input_sides,
-    plan_blocks,
-    stem_kernel_sizes,
-    stem_widths,
-)
-from keras_coatnet.layers.depthwise import convolved_size
+from keras_coatnet.coatnet.plan import plan_blocks
+from keras_coatnet.coatnet.sizes import block_size, check_input_sides, stem_sizes
+from keras_coatnet.coatnet.spec import stem_kernel_sizes, stem_widths
 
 
 class Count(NamedTuple):
@@ -45,7 +41,7 @@ def count_coatnet(spec, input_shape=None):
     """
     height, width, channels = sides_and_channels(spec, input_shape)
     costs = [count_stem(spec, (height, width), channels)]
-    sides = stem_sides(spec, (height, width))[-1]
+    sides = stem_sizes(spec, (height, width))[-1]
     for block in plan_blocks(spec):
         sides, before = block_size(spec, block, sides), sides
         costs.append(BLOCKS[block.kind](spec, block, before, sides))
@@ -57,9 +53,9 @@ def sides_and_channels(spec, input_shape):
     """(H, W, C) as numbers, checked."""
     shape = (spec.input_size, spec.input_size) if input_shape is None else tuple(input_shape)
     if len(shape) not in (2, 3):
-        raise ValueError(f"input_shape is (H, W, C) or (H, W); got {shape}.")
-    if not all(isinstance(entry, int) and entry > 0 for entry in shape):
-        raise ValueError(f"To count, every entry of input_shape has to be a number above 0; got {shape}.")
+        raise ValueError(f"input_shape has the entries (H, W, C) or (H, W); got {shape}.")
+    if not all(isinstance(entry, numbers.Integral) and entry > 0 for entry in shape):
+        raise ValueError(f"To count, every entry of input_shape has to be a whole number above 0; got {shape}.")
     check_input_sides(spec, shape[:2])
     return (*shape, 3)[:3]
 
@@ -83,20 +79,11 @@ def area(sides):
     return sides[0] * sides[1]
 
 
-def stem_sides(spec, sides):
-    """(H, W) behind each convolution of the stem."""
-    found = []
-    for kernel_size, stride in zip(stem_kernel_sizes(spec), spec.stem_strides, strict=True):
-        sides = tuple(convolved_size(side, spec.padding, kernel_size, stride) for side in sides)
-        found.append(sides)
-    return found
-
-
 def count_stem(spec, sides, channels):
     costs = []
     widths = stem_widths(spec)
     for number, (width, kernel_size, grid) in enumerate(
-        zip(widths, stem_kernel_sizes(spec), stem_sides(spec, sides), strict=True), start=1
+        zip(widths, stem_kernel_sizes(spec), stem_sizes(spec, sides), strict=True), start=1
     ):
         costs.append(dense(kernel_size**2 * channels, width, spec.activation_first, area(grid)))
         if number < len(widths):

@@ -3,10 +3,8 @@
 import dataclasses
 import itertools
 
-from keras_coatnet.layers.depthwise import convolved_size
-from keras_coatnet.layers.pooling import pooled_size
-
-SMALLEST_SIDE = 32
+from keras_coatnet.coatnet.check import check_spec
+from keras_coatnet.coatnet.spec import stem_widths
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,17 +25,6 @@ class BlockPlan:
     head_dim: int
     projects_shortcut: bool
     drop_path_share: float  # of the model's rate
-
-
-def stem_widths(spec):
-    """Widths of the stem's convolutions."""
-    return (spec.stem,) * len(spec.stem_strides) if isinstance(spec.stem, int) else tuple(spec.stem)
-
-
-def stem_kernel_sizes(spec):
-    """Kernel sizes of the stem's convolutions."""
-    sizes = spec.stem_kernel_sizes
-    return (sizes,) * len(spec.stem_strides) if isinstance(sizes, int) else tuple(sizes)
 
 
 def plan_blocks(spec):
@@ -65,12 +52,15 @@ def _plan_block(spec, stage, index, letter, input_width, width, share):
     kind = "transformer" if letter == "T" else spec.convolution_block
     expansion = of_stage(spec.expansion, stage)
     num_heads, head_dim = _heads(spec, stage, input_width, width) if kind == "transformer" else (0, 0)
-    expanded_width = (
-        _expanded_width(spec, expansion, input_width, width) if kind == "mbconv" else int(width * expansion)
-    )
+    expanded_width = _expanded_width(spec, kind, expansion, input_width, width)
     is_first = index == 0
+    name = f"stage{stage + 1}_block{index + 1}"
+    if expanded_width < 1:
+        raise ValueError(f"expansion of {spec.name} must leave {name} a hidden channel; got {expansion!r} of {width}.")
+    if kind == "convnext":
+        _check_convnext(spec, name, input_width, width)
     return BlockPlan(
-        name=f"stage{stage + 1}_block{index + 1}",
+        name=name,
         kind=kind,
         stage=stage + 1,
         number=index + 1,
@@ -84,6 +74,18 @@ def _plan_block(spec, stage, index, letter, input_width, width, share):
         head_dim=head_dim,
         projects_shortcut=input_width != width or (is_first and spec.project_first_shortcut),
         drop_path_share=share,
+    )
+
+
+def _check_convnext(spec, name, input_width, width):
+    """Its depthwise convolution makes each channel into as many."""
+    if width % input_width == 0:
+        return
+    factor = width // input_width
+    nearest = " or ".join(str(input_width * near) for near in (factor, factor + 1) if near)
+    raise ValueError(
+        f"widths of {spec.name} must be multiples of the width before where ConvNeXt blocks change it; got {input_width} "
+        f"to {width} at {name}. Nearest: {nearest}."
     )
 
 
@@ -102,22 +104,24 @@ def _share(spec, index, total):
 
 
 def _heads(spec, stage, input_width, width):
-    """(num_heads, head_dim); zero heads are refused by the attention layer and by `check_heads`."""
+    """(num_heads, head_dim) as given, or as many whole heads as the attention's width holds."""
     head_dim = of_stage(spec.head_dim, stage)
     explicit = of_stage(spec.num_heads, stage)
-    heads = (
-        explicit if explicit is not None else (input_width if spec.attention_width == "input" else width) // head_dim
-    )
-    if heads < 1:
+    if explicit is not None:
+        return explicit, head_dim
+    attention_width = input_width if spec.attention_width == "input" else width
+    if attention_width < head_dim:
         raise ValueError(
-            f"Stage {stage + 1} of {spec.name} would have {heads} attention heads: its {spec.attention_width} width is "
-            f"{input_width if spec.attention_width == 'input' else width} and head_dim is {head_dim}. "
-            "At least one head is needed: lower head_dim or give num_heads."
+            f"stage {stage + 1} of {spec.name} must have at least one attention head; got 0: its "
+            f"{spec.attention_width} width is {attention_width} and head_dim is {head_dim}. Lower head_dim or give "
+            "num_heads."
         )
-    return heads, head_dim
+    return attention_width // head_dim, head_dim
 
 
-def _expanded_width(spec, expansion, input_width, width):
+def _expanded_width(spec, kind, expansion, input_width, width):
+    if kind != "mbconv":
+        return int(width * expansion)
     base = input_width if spec.expansion_base == "input" else width
     return rounded(base * expansion, spec.expansion_divisor)
 
@@ -138,119 +142,3 @@ def rounded(value, divisor):
         return int(value)
     nearest = max(divisor, int(value + divisor / 2) // divisor * divisor)
     return nearest + divisor if nearest < 0.9 * value else nearest
-
-
-def stem_size(spec, sides):
-    """(H, W) behind the stem; open sides stay None."""
-    for kernel_size, stride in zip(stem_kernel_sizes(spec), spec.stem_strides, strict=True):
-        sides = tuple(convolved_size(side, spec.padding, kernel_size, stride) for side in sides)
-    return sides
-
-
-def block_size(spec, block, sides):
-    """(H, W) behind a block."""
-    kind = spec.transformer_pool if block.kind == "transformer" else spec.convolution_pool
-    return tuple(pooled_size(side, kind, block.strides) for side in sides)
-
-
-def map_sizes(spec, sides):
-    """{"stem": (H, W), "stage1_block1": (H, W), ...} for an input of `sides`."""
-    sides = stem_size(spec, sides)
-    sizes = {"stem": sides}
-    for block in plan_blocks(spec):
-        sizes[block.name] = sides = block_size(spec, block, sides)
-    return sizes
-
-
-def total_stride(spec):
-    """Input pixels to one pixel of the last map."""
-    stride = 1
-    for step in (*spec.stem_strides, *spec.strides):
-        stride *= step
-    return stride
-
-
-# Fields with a list of allowed words.
-CHOICES = {
-    "padding": ("symmetric", "same"),
-    "convolution_block": ("mbconv", "convnext"),
-    "convolution_norm": ("batch", "layer"),
-    "transformer_norm": ("layer", "batch"),
-    "stride_in": ("depthwise", "expand", "pool"),
-    "expansion_base": ("input", "output"),
-    "se_base": ("input", "output", "expanded"),
-    "se_place": ("after_norm", "before_norm"),
-    "attention_width": ("input", "output"),
-    "relative_position": ("table", "mlp", None),
-    "bias_place": ("before_softmax", "after_softmax"),
-    "table_resize": ("bilinear", "geometric"),
-    "head_norm": (None, "before_pool", "after_pool"),
-    "drop_path_schedule": ("linear", "linear_to_rate", "constant"),
-    "convolution_pool": ("max", "average", "max3x3"),
-    "branch_pool": ("max", "average", "max3x3"),
-    "transformer_pool": ("max", "average", "max3x3"),
-}
-
-
-def check_spec(spec):
-    """Raise a ValueError that says which field is wrong, its value and what is allowed."""
-    for field, allowed in CHOICES.items():
-        if getattr(spec, field) not in allowed:
-            raise ValueError(f"{field} of {spec.name} must be one of {allowed}; got {getattr(spec, field)!r}.")
-    stages = len(spec.depths)
-    if stages == 0:
-        raise ValueError(f"{spec.name} needs at least one stage; got depths={spec.depths}.")
-    for field in ("widths", "layout", "strides"):
-        if len(getattr(spec, field)) != stages:
-            raise ValueError(
-                f"{field} of {spec.name} needs one entry a stage, {stages} as depths={spec.depths} has; "
-                f"got {getattr(spec, field)!r}."
-            )
-    for field in ("head_dim", "num_heads", "expansion", "se_ratio"):
-        value = getattr(spec, field)
-        if isinstance(value, tuple) and len(value) != stages:
-            raise ValueError(f"{field} of {spec.name} needs one value or one a stage ({stages}); got {value!r}.")
-    if any(not letters or set(letters) - set("CT") for letters in spec.layout):
-        raise ValueError(f"layout of {spec.name} is made of the letters C and T; got {spec.layout!r}.")
-    _check_numbers(spec)
-    if len(stem_widths(spec)) != len(spec.stem_strides) or len(stem_kernel_sizes(spec)) != len(spec.stem_strides):
-        raise ValueError(
-            f"stem, stem_strides and stem_kernel_sizes of {spec.name} need one entry a convolution; got stem={spec.stem!r}, "
-            f"stem_strides={spec.stem_strides!r}, stem_kernel_sizes={spec.stem_kernel_sizes!r}."
-        )
-
-
-def _check_numbers(spec):
-    positive = {
-        "depths": spec.depths,
-        "widths": spec.widths,
-        "strides": spec.strides,
-        "stem": stem_widths(spec),
-        "stem_strides": spec.stem_strides,
-        "head_dim": spec.head_dim,
-        "expansion": spec.expansion,
-    }
-    if spec.num_heads is not None:
-        positive["num_heads"] = tuple(heads for heads in _as_tuple(spec.num_heads) if heads is not None)
-    for field, value in positive.items():
-        if any(entry <= 0 for entry in _as_tuple(value)):
-            raise ValueError(f"{field} of {spec.name} must be above 0; got {value!r}.")
-
-
-def _as_tuple(value):
-    return value if isinstance(value, tuple) else (value,)
-
-
-def check_input_sides(spec, sides):
-    """Raise a ValueError for sides (None is open) that the architecture cannot take, naming the nearest it can."""
-    if all(side is None or (side >= SMALLEST_SIDE and side % spec.size_multiple == 0) for side in sides):
-        return
-    shown = " x ".join("any" if side is None else str(side) for side in sides)
-    if any(side is not None and side < SMALLEST_SIDE for side in sides):
-        raise ValueError(f"{spec.name} takes images of at least {SMALLEST_SIDE} pixels a side; got {shown}.")
-    multiple = spec.size_multiple
-    wrong = next(side for side in sides if side is not None and side % multiple)
-    below, above = wrong // multiple * multiple, -(-wrong // multiple) * multiple
-    raise ValueError(
-        f"{spec.name} takes images whose sides are multiples of {multiple}; got {shown}. Nearest to {wrong}: {below} or {above}."
-    )

@@ -1,6 +1,8 @@
-"""What a CoAtNet is: a row of plain data. Nothing is checked here; `plan.check_spec` does, when a model is built."""
+"""What a CoAtNet is: a row of plain data. Nothing is checked here; `check.check_spec` does, when a model is built."""
 
 import dataclasses
+import difflib
+import math
 
 FAMILIES = ("coatnet", "paper", "timm")
 
@@ -52,7 +54,8 @@ class CoAtNetSpec:
         transformer_layer_scale: initial value; None for none.
     Head
         head_norm: None, "before_pool" or "after_pool".
-        hidden_head: a tanh layer before the classifier: False, True (as wide as the last stage) or its width.
+        hidden_head: a layer before the classifier: False, True (as wide as the last stage) or its width.
+        hidden_head_activation: of that layer.
     Training
         drop_path_rate: published stochastic depth.
         drop_path_schedule: "linear" (rate * block / blocks), "linear_to_rate" (the last block gets the rate) or
@@ -121,9 +124,33 @@ class CoAtNetSpec:
 
     head_norm: str | None = None
     hidden_head: bool | int = False
+    hidden_head_activation: str = "tanh"
 
     drop_path_rate: float = 0.0
     drop_path_schedule: str = "linear"
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, _frozen(getattr(self, field.name)))
+
+
+def _frozen(value):
+    """Lists as tuples, at any depth: a spec can be a key, and what JSON made of it is equal to it."""
+    return tuple(_frozen(entry) for entry in value) if isinstance(value, list | tuple) else value
+
+
+def stem_widths(spec):
+    """Widths of the stem's convolutions."""
+    return _one_a_convolution(spec, spec.stem)
+
+
+def stem_kernel_sizes(spec):
+    """Kernel sizes of the stem's convolutions."""
+    return _one_a_convolution(spec, spec.stem_kernel_sizes)
+
+
+def _one_a_convolution(spec, value):
+    return value if isinstance(value, tuple) else (value,) * len(spec.stem_strides)
 
 
 # What the families fix; every row of `variants.py` and `coatnet_spec` start from one of these.
@@ -200,34 +227,32 @@ def coatnet_spec(depths, widths, stem, *, family="coatnet", name=None, **fields)
     depths = tuple(depths)
     if isinstance(widths, int):
         widths = tuple(widths * 2**stage for stage in range(len(depths)))
-    chosen = {**FAMILY_FIELDS[family], **fields}
     known = {field.name for field in dataclasses.fields(CoAtNetSpec)}
-    if unknown := sorted(set(chosen) - known):
-        raise TypeError(f"coatnet_spec() has no field {', '.join(unknown)}. Fields: {', '.join(sorted(known))}.")
+    if unknown := sorted(set(fields) - known):
+        raise TypeError(_unknown_fields(unknown, known))
+    chosen = {**FAMILY_FIELDS[family], **fields}
     chosen.setdefault("strides", (2,) * len(depths))
     # The default layout of another number of stages: the first half C, the rest T.
     chosen.setdefault("layout", "C" * (len(depths) - len(depths) // 2) + "T" * (len(depths) // 2))
     stem_convolutions = 2 if isinstance(stem, int) else len(tuple(stem))
     chosen.setdefault("stem_strides", (2,) + (1,) * (stem_convolutions - 1))
+    if "size_multiple" in FAMILY_FIELDS[family] and "size_multiple" not in fields:
+        # timm's pools drop what is left over, its convolutions keep it.
+        chosen["size_multiple"] = math.prod((*chosen["stem_strides"], *chosen["strides"]))
     return CoAtNetSpec(
-        name=name or "coatnet_custom",
-        family=family,
-        depths=depths,
-        widths=tuple(widths),
-        stem=_frozen(stem),
-        **_frozen(chosen),
+        name=name or "coatnet_custom", family=family, depths=depths, widths=tuple(widths), stem=stem, **chosen
     )
+
+
+def _unknown_fields(unknown, known):
+    nearest = difflib.get_close_matches(unknown[0], known, n=3, cutoff=0.5)
+    choice = f"Nearest: {', '.join(nearest)}." if nearest else f"Fields: {', '.join(sorted(known))}."
+    return f"coatnet_spec() has no field {', '.join(unknown)}. {choice}"
 
 
 def narrow_spec(spec, depths, widths, stem):
     """A small twin: other depths, widths and stem, other fields kept; a hidden head layer follows the last width."""
-    return dataclasses.replace(
-        spec,
-        depths=tuple(depths),
-        widths=tuple(widths),
-        stem=_frozen(stem),
-        hidden_head=bool(spec.hidden_head),
-    )
+    return dataclasses.replace(spec, depths=depths, widths=widths, stem=stem, hidden_head=bool(spec.hidden_head))
 
 
 def spec_to_config(spec):
@@ -236,12 +261,5 @@ def spec_to_config(spec):
 
 
 def spec_from_config(config):
-    """The spec of `spec_to_config`, lists turned back into tuples."""
-    return CoAtNetSpec(**_frozen(config))
-
-
-def _frozen(value):
-    """Lists as tuples, at any depth."""
-    if isinstance(value, dict):
-        return {key: _frozen(entry) for key, entry in value.items()}
-    return tuple(_frozen(entry) for entry in value) if isinstance(value, list | tuple) else value
+    """The spec of `spec_to_config`, whether or not JSON turned its tuples into lists."""
+    return CoAtNetSpec(**config)
