@@ -10,6 +10,7 @@ import keras
 from keras_coatnet.coatnet.count import count_coatnet
 from keras_coatnet.coatnet.model import CoAtNet, rebuild
 from keras_coatnet.coatnet.spec import CoAtNetSpec, narrow_spec
+from keras_coatnet.coatnet.stages import list_stages
 from keras_coatnet.coatnet.variants import VARIANTS as COATNET_VARIANTS
 from keras_coatnet.weights.slots import copy_weights
 
@@ -24,9 +25,10 @@ class Family:
     count: Callable
     narrow: Callable
     rebuild: Callable
+    list_stages: Callable
 
 
-FAMILIES = (Family(CoAtNetSpec, COATNET_VARIANTS, CoAtNet, count_coatnet, narrow_spec, rebuild),)
+FAMILIES = (Family(CoAtNetSpec, COATNET_VARIANTS, CoAtNet, count_coatnet, narrow_spec, rebuild, list_stages),)
 
 
 def list_variants(pattern="*"):

@@ -1,4 +1,4 @@
-"""keras-coatnet info NAME: one variant in full."""
+"""keras-coatnet info NAME: counts, stages and every field of one variant."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ from keras_coatnet.cli.errors import bad_input
 
 
 def add_parser(subparsers):
-    parser = subparsers.add_parser("info", help="show one variant: counts and every field of its spec")
+    parser = subparsers.add_parser("info", help="show one variant: counts, stages, every field of its spec")
     parser.add_argument("name", metavar="NAME", help="a name from `keras-coatnet models`")
     parser.set_defaults(run=run)
 
@@ -16,10 +16,10 @@ def run(options):
     from rich.console import Console
 
     with bad_input():
-        spec = registry.get_spec(options.name)
+        family, spec = registry.family_of(options.name)
     console = Console()
-    console.print(_counts(spec))
-    console.print(_fields(spec))
+    for table in (_counts(spec), _stages(family.list_stages(spec)), _fields(spec)):
+        console.print(table)
     return 0
 
 
@@ -31,6 +31,16 @@ def _counts(spec):
     table.add_row("trainable parameters", f"{count.trainable:,}")
     table.add_row("all parameters", f"{count.parameters:,}")
     table.add_row("multiply-adds", f"{count.macs:,} at {spec.input_size} x {spec.input_size}")
+    return table
+
+
+def _stages(stages):
+    from rich.table import Table
+
+    table = Table("stage", "blocks", "width", "map", title="stages")
+    for stage in stages:
+        height, width = stage.size
+        table.add_row(stage.name, stage.blocks, str(stage.width), f"{height} x {width}")
     return table
 
 

@@ -39,10 +39,11 @@ def test_models_takes_a_pattern(capsys):
     assert "coatnet_0" not in out
 
 
-def test_info_shows_exact_counts_and_fields(capsys):
+def test_info_shows_exact_counts_stages_and_fields(capsys):
     assert main(["info", "coatnet_0_paper"]) == 0
     out = capsys.readouterr().out
     assert "25,036,820" in out
+    assert "5 transformer" in out
     assert "(96, 192, 384, 768)" in out
 
 
