@@ -123,7 +123,14 @@ def resize_model(model, input_shape):
     """
     if getattr(model, "spec", None) is None:
         raise ValueError(f"Only models of this package, which have a spec, are resized; {model.name!r} has none.")
-    known = {"channels_last", "avg_pool", "max_pool", "head_dropout", *(layer.name for layer in model.checkpoint_layers)}
+    known = {
+        "channels_last",
+        "channels_first",
+        "avg_pool",
+        "max_pool",
+        "head_dropout",
+        *(layer.name for layer in model.checkpoint_layers),
+    }
     foreign = [layer.name for layer in model.layers if layer.name not in known and not is_input(layer)]
     if foreign:
         raise ValueError(f"A model is resized as it was built; {model.name!r} has other layers: {', '.join(foreign)}.")

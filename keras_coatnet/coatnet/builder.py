@@ -35,9 +35,7 @@ def build_model(spec, *, input_shape=None, input_tensor=None, options=None, name
     blocks = plan_blocks(spec)
     policy = options.dtype
     inputs = make_input(shape, input_tensor)
-    x = inputs
-    if keras.config.image_data_format() == "channels_first":
-        x = keras.layers.Permute((2, 3, 1), name="channels_last", dtype=policy)(x)
+    x = from_user_format(inputs, policy)
     rules = RULES[spec.initialization]
     x = make_stem(spec, rules, policy)(x)
     # Where the size is open, tables start out made for the spec's own.
@@ -167,7 +165,7 @@ def add_head(spec, options, rules, x):
     if spec.head_norm == "before_pool":
         x = head_norm(spec, policy)(x)
     if pooling is None:
-        return x
+        return to_user_format(x, policy)
     kind = {"avg": keras.layers.GlobalAveragePooling2D, "max": keras.layers.GlobalMaxPooling2D}[pooling]
     x = kind(data_format="channels_last", name=f"{pooling}_pool", dtype=policy)(x)
     if not options.include_top:
@@ -202,6 +200,20 @@ def dense(width, activation, rules, name, dtype):
         name=name,
         dtype=dtype,
     )
+
+
+def from_user_format(x, policy):
+    """A map as all our layers take it, channels last."""
+    if keras.config.image_data_format() == "channels_last":
+        return x
+    return keras.layers.Permute((2, 3, 1), name="channels_last", dtype=policy)(x)
+
+
+def to_user_format(x, policy):
+    """A map that leaves the model, in Keras' image data format."""
+    if keras.config.image_data_format() == "channels_last":
+        return x
+    return keras.layers.Permute((3, 1, 2), name="channels_first", dtype=policy)(x)
 
 
 def is_symbolic(tensor):

@@ -62,15 +62,14 @@ class CoAtNetModel(keras.Model):
     @property
     def stage_tensors(self):
         """Symbolic outputs of the stem and of each stage, un-normed: a list."""
-        blocks = plan_blocks(self.spec)
-        last_of_stage = {block.stage: block.name for block in blocks}
+        last_of_stage = {block.stage: block.name for block in plan_blocks(self._known_spec())}
         return [self.get_layer(name).output for name in ("stem", *last_of_stage.values())]
 
     @property
     def pyramid_outputs(self):
         """{"P1": tensor, ...}: the last map of stride 2^n as "Pn", for detectors and segmenters."""
         stride, maps = 1, {}
-        for step in self.spec.stem_strides:
+        for step in self._known_spec().stem_strides:
             stride *= step
         stem, *stages = self.stage_tensors
         for tensor, step in zip([stem, *stages], (1, *self.spec.strides), strict=True):
@@ -78,6 +77,14 @@ class CoAtNetModel(keras.Model):
             if stride & (stride - 1) == 0:
                 maps[f"P{stride.bit_length() - 1}"] = tensor
         return maps
+
+    def _known_spec(self):
+        if self.spec is None:
+            raise ValueError(
+                f"{self.name!r} has no spec: keras.models.clone_model does not carry it over. "
+                "model.__class__.from_config(model.get_config()) makes a copy that has it."
+            )
+        return self.spec
 
     def load_weights(self, filepath, *args, **kwargs):
         super().load_weights(filepath, *args, **kwargs)

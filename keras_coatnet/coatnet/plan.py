@@ -84,8 +84,8 @@ def _check_convnext(spec, name, input_width, width):
     factor = width // input_width
     nearest = " or ".join(str(input_width * near) for near in (factor, factor + 1) if near)
     raise ValueError(
-        f"widths of {spec.name} must be multiples of the width before where ConvNeXt blocks change it; got {input_width} "
-        f"to {width} at {name}. Nearest: {nearest}."
+        f"widths of {spec.name} must be multiples of the width before where ConvNeXt blocks change it; got "
+        f"{input_width} to {width} at {name}. Nearest: {nearest}."
     )
 
 
