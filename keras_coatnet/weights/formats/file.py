@@ -51,10 +51,13 @@ def tell_format(path):
         return "safetensors"
     elif start.startswith(b"\x80"):
         return "torch"
-    raise ValueError(f"{path} is no checkpoint of a known format (HDF5, .keras, safetensors, PyTorch){_guess(start)}.")
+    raise ValueError(
+        f"{path} is no checkpoint of a known format (HDF5, .keras, safetensors, PyTorch){guess_content(start)}."
+    )
 
 
-def _guess(start):
+def guess_content(start):
+    """What bytes that are no checkpoint look like: ": it is a web page", or nothing."""
     text = start.lstrip().lower()
     if not start:
         return ": it is empty"
