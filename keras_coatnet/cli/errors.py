@@ -4,6 +4,7 @@ from contextlib import contextmanager
 
 SOME_INPUTS_FAILED = 1
 WRONG_USAGE = 2
+BROKEN_PIPE = 1  # as rich, which ends the process by itself where it is the one that writes
 INTERRUPTED = 130
 
 

@@ -1,10 +1,11 @@
 """keras-coatnet: the commands, and what all of them do about errors."""
 
 import argparse
+import os
 import sys
 
 from keras_coatnet.cli import info, models, predict, train
-from keras_coatnet.cli.errors import INTERRUPTED, WRONG_USAGE, UsageError
+from keras_coatnet.cli.errors import BROKEN_PIPE, INTERRUPTED, WRONG_USAGE, UsageError
 from keras_coatnet.version import __version__
 
 COMMANDS = (models, info, train, predict)
@@ -23,17 +24,24 @@ def main(arguments=None):
     Args:
         arguments: list of strings; the process's own if None.
 
-    Returns: the exit code: 0, 1 if some inputs failed, 2 for wrong arguments, 130 after Ctrl-C.
+    Returns: the exit code: 0, 1 if some inputs failed or the reader of the output went away, 2 for wrong arguments, 130
+        after Ctrl-C.
     """
     options = make_parser().parse_args(arguments)
     try:
-        return options.run(options)
+        code = options.run(options)
+        sys.stdout.flush()
+        return code
     except UsageError as error:
         print(f"keras-coatnet {options.command}: error: {error}", file=sys.stderr)
         return WRONG_USAGE
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough. What is still buffered must not be written into the closed pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
 
 
 def make_parser():

@@ -1,5 +1,8 @@
 """The command line: tables, help, and one line with code 2 for wrong arguments."""
 
+import subprocess
+import sys
+
 import pytest
 
 import keras_coatnet as kc
@@ -82,3 +85,20 @@ def test_version_is_printed(capsys):
         main(["--version"])
     assert stop.value.code == 0
     assert kc.__version__ in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("lines", [1, 100_000])
+def test_reader_that_leaves_early_causes_no_traceback(lines):
+    code = (
+        "import sys; from keras_coatnet.cli import main, models;"
+        f"models.run = lambda options: print('\\n' * {lines});"
+        "sys.stdin.read(); sys.exit(main.main(['models']))"
+    )
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, "-c", code], text=True, **pipes)
+    process.stdout.close()
+    process.stdin.close()
+    with process.stderr:
+        errors = process.stderr.read()
+    assert process.wait() == 1
+    assert "Error" not in errors
