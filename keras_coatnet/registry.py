@@ -112,7 +112,7 @@ def stage_outputs(model):
 
 
 def resize_model(model, input_shape):
-    """The same model with the same weights at another input size; relative-position tables are resized by the spec's rule.
+    """The same model with the same weights at another size; relative-position tables are resized by the spec's rule.
 
     Args:
         model: of this package, as its own function built it.

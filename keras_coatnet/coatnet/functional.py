@@ -1,6 +1,7 @@
 """The model class: a Keras Functional model that remembers its spec and how it was built."""
 
 import dataclasses
+import json
 
 import keras
 
@@ -31,16 +32,29 @@ class CoAtNetModel(keras.Model):
     def __init__(self, inputs, outputs, name=None, **kwargs):
         spec = kwargs.pop("spec", None)
         options = kwargs.pop("options", None)
+        origin = kwargs.pop("origin", None)
         super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
         self.spec = spec_from_config(spec) if isinstance(spec, dict) else spec
         self.options = options_from_config(options) if isinstance(options, dict) else options
+        self.origin = origin
 
     def get_config(self):
         return {
             **super().get_config(),
             "spec": None if self.spec is None else spec_to_config(self.spec),
             "options": None if self.options is None else options_to_config(self.options),
+            "origin": self.origin,
         }
+
+    @property
+    def origin(self):
+        """Where the weights are from, as its manifest row says: name, input_size, labels, preprocessing; or None."""
+        return None if self._origin is None else json.loads(self._origin)
+
+    @origin.setter
+    def origin(self, value):
+        # As text, since Keras tracks dictionaries and lists that are attributes of a model.
+        self._origin = None if value is None else json.dumps(value)
 
     # What the weights package asks of a family's model: the peers' names, and what its layers are.
     name_tables = NAME_TABLES

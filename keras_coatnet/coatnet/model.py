@@ -1,17 +1,21 @@
 """The named entry points: find the row, build, load."""
 
+import contextlib
+import dataclasses
 import difflib
 import functools
 import inspect
 
 import keras
 
-from keras_coatnet.coatnet.builder import build_model
-from keras_coatnet.coatnet.functional import Options
+from keras_coatnet.coatnet.builder import build_model, input_shape_of
+from keras_coatnet.coatnet.check import check_options
+from keras_coatnet.coatnet.functional import CoAtNetModel, Options
+from keras_coatnet.coatnet.names import NAME_TABLES
 from keras_coatnet.coatnet.spec import CoAtNetSpec
 from keras_coatnet.coatnet.variants import VARIANTS
 from keras_coatnet.layers.initializers import without_initial_values
-from keras_coatnet.weights.pretrained import find_pretrained, load_pretrained
+from keras_coatnet.weights.pretrained import fill, open_pretrained
 
 
 def CoAtNet(
@@ -44,7 +48,10 @@ def CoAtNet(
         pooling: None, "avg" or "max" of that map, without a top.
         num_classes: classes; None is the checkpoint's or the variant's own number, 1000 for nearly all.
         classifier_activation: "softmax", None for logits, or any Keras activation.
-        pretrained: path of a checkpoint, or None for fresh weights.
+        pretrained: None for fresh weights; a tag of the manifest (see `list_pretrained`), "imagenet" being the
+            variant's best known one with ImageNet-1k classes; or the path of a checkpoint. Of several sizes the nearest
+            is taken, and relative-position tables are resized; another `num_classes` keeps a fresh classifier; another
+            number of channels adapts the first convolution.
         drop_path_rate: stochastic depth of the last block; None is the published one.
         dropout_rate: in front of the classifier.
         attention_dropout_rate: on attention maps.
@@ -68,15 +75,30 @@ def CoAtNet(
         mlp_dropout_rate=mlp_dropout_rate,
         dtype=keras.dtype_policies.get(dtype),
     )
-    build = functools.partial(
-        build_model, spec, input_shape=input_shape, input_tensor=input_tensor, options=options, name=name
-    )
+    build = functools.partial(build_model, spec, input_tensor=input_tensor, name=name)
     if pretrained is None:
-        return build()
-    file = find_pretrained(pretrained, spec.name)
-    with without_initial_values():
-        model = build()
-    return load_pretrained(model, file)
+        return build(input_shape=input_shape, options=options)
+    sides = input_shape_of(spec, input_shape, input_tensor)[:2]
+    check_options(spec, options)
+    checkpoint = open_pretrained(
+        pretrained, spec, NAME_TABLES, CoAtNetModel.classifier, sides, functools.partial(convertible, spec)
+    )
+    if num_classes is None:
+        options = dataclasses.replace(options, num_classes=checkpoint.num_classes)
+    # What the checkpoint fills needs no values of its own; a classifier for other classes does.
+    fills_all = not include_top or options.num_classes == checkpoint.num_classes
+    with without_initial_values() if fills_all else contextlib.nullcontext():
+        model = build(input_shape=input_shape, options=options)
+    fill(model, checkpoint, fresh_classifier=not fills_all and num_classes is not None)
+    return model
+
+
+def convertible(spec, input_shape, num_classes):
+    """The model that a downloaded checkpoint of a spec is converted through: all of it, in float32."""
+    if keras.config.image_data_format() == "channels_first":
+        input_shape = (input_shape[2], *input_shape[:2])
+    options = Options(num_classes=num_classes, dtype=keras.dtype_policies.get("float32"))
+    return build_model(spec, input_shape=input_shape, options=options)
 
 
 def rebuild(model, input_shape):

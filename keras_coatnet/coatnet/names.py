@@ -120,7 +120,10 @@ def kecam_groups(spec):
 def timm_cannot_hold(spec, sides):
     if spec.family == "timm":
         return None
-    return f"{spec.name} is of the {spec.family} family, whose blocks timm does not build (padding, pools and epsilons differ)"
+    return (
+        f"{spec.name} is of the {spec.family} family, whose blocks timm does not build (padding, pools and epsilons "
+        "differ)"
+    )
 
 
 def kecam_cannot_hold(spec, sides):
@@ -131,8 +134,8 @@ def kecam_cannot_hold(spec, sides):
         )
     if sides[0] != sides[1] and spec.relative_position == "table":
         return (
-            f"its index of relative positions is scrambled on non-square maps, so no table for {sides[0]}x{sides[1]} images "
-            "means the same there"
+            f"its index of relative positions is scrambled on non-square maps, so no table for {sides[0]}x{sides[1]} "
+            "images means the same there"
         )
     return None
 
@@ -151,8 +154,8 @@ def _old_value_width(file, spec):
         for name, array in file.arrays.items():
             if pattern.fullmatch(name) and array.shape[-1] == 2 * attention_width + block.width:
                 return (
-                    f"it was written before 2022-04-24, when keras_cv_attention_models gave the values of an attention the "
-                    f"block's output width: {name} has {array.shape[-1]} columns, today {3 * attention_width}. "
+                    "it was written before 2022-04-24, when keras_cv_attention_models gave the values of an attention "
+                    f"the block's output width: {name} has {array.shape[-1]} columns, today {3 * attention_width}. "
                     "Download the current file"
                 )
     return None
@@ -160,8 +163,8 @@ def _old_value_width(file, spec):
 
 def _table_of_a_non_square_map(file):
     explanation = (
-        "keras_cv_attention_models scrambles the index of relative positions on non-square maps, so the table cannot be read "
-        "as positions. Train or convert at a square size"
+        "keras_cv_attention_models scrambles the index of relative positions on non-square maps, so the table cannot "
+        "be read as positions. Train or convert at a square size"
     )
     sides = _sides_in_model_config(file)
     if sides is not None and sides[0] != sides[1]:

@@ -13,7 +13,7 @@ def gelu(x):
 
 
 def get_activation(activation):
-    """The function for a name or callable: "gelu" is the exact one, every other name is Keras'; None is the identity."""
+    """The function of a name or callable: "gelu" is the exact one, any other name is Keras'; None is the identity."""
     if activation == "gelu":
         return gelu
     return keras.activations.get(activation)

@@ -1,9 +1,10 @@
-"""Relative attention: y_i = sum_j softmax_j(q_i . k_j / sqrt(d) + w[i - j]) v_j. CoAtNet, arXiv 2106.04803, section 2.1."""
+"""Relative attention: y_i = sum_j softmax_j(q_i . k_j / sqrt(d) + w[i - j]) v_j. arXiv 2106.04803, section 2.1."""
 
 import keras
 from keras import ops
 
 from keras_coatnet.layers.composite import CompositeLayer, at_least_float32
+from keras_coatnet.layers.dropout import Dropout
 from keras_coatnet.layers.initializers import serialize_initializer
 from keras_coatnet.layers.pointwise import pointwise
 from keras_coatnet.layers.relative_position import LogOffsetPositionBias, RelativePositionBiasTable
@@ -90,9 +91,7 @@ class RelativeMultiHeadSelfAttention(CompositeLayer):
             3 * width, use_bias=self.qkv_bias, kernel_initializer=self.kernel_initializer, name="qkv", dtype=dtype
         )
         self.relative_position_bias = self._make_bias()
-        self.attention_dropout = keras.layers.Dropout(
-            self.attention_dropout_rate, name="attention_dropout", dtype=dtype
-        )
+        self.attention_dropout = Dropout(self.attention_dropout_rate, name="attention_dropout", dtype=dtype)
         self.projection = pointwise(
             self.output_width or input_shape[-1],
             use_bias=self.output_bias,
@@ -100,7 +99,7 @@ class RelativeMultiHeadSelfAttention(CompositeLayer):
             name="projection",
             dtype=dtype,
         )
-        self.dropout = keras.layers.Dropout(self.dropout_rate, name="dropout", dtype=dtype)
+        self.dropout = Dropout(self.dropout_rate, name="dropout", dtype=dtype)
         self.qkv.build(input_shape)
         if self.relative_position_bias is not None:
             self.relative_position_bias.build(input_shape)
@@ -176,7 +175,7 @@ class RelativeMultiHeadSelfAttention(CompositeLayer):
 
 
 def _softmax(logits):
-    """Over the keys. The only key of a one-pixel map, the last one of small images, gets 1; Keras' softmax would warn."""
+    """Over the keys. The only key of a one-pixel map, the last of small images, gets 1; Keras' softmax would warn."""
     if logits.shape[-1] == 1:
         return ops.exp(logits - logits)  # 1 with a gradient of 0, so that no weight goes without one
     return ops.softmax(logits, axis=-1)

@@ -6,8 +6,9 @@ import keras
 class CompositeLayer(keras.layers.Layer):
     """A layer made of named sub-layers.
 
-    Every sub-layer is created with `dtype=self.dtype_policy` and kept in an attribute that has the sub-layer's own name:
-    `.weights.h5` keys come from these attributes. `call` works on plain tensors, so intermediate maps are freed as soon
+    Every sub-layer is created with `dtype=self.dtype_policy` and kept in an attribute that has the sub-layer's own
+    name: `.weights.h5` keys come from these attributes. `call` works on plain tensors, so intermediate maps are freed
+        as soon
     as they are dead.
     """
 

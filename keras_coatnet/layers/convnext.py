@@ -1,4 +1,4 @@
-"""ConvNeXt block: x + scale * mlp(norm(depthwise(x))). Liu et al., arXiv 2201.03545; strided form after timm's coatnext."""
+"""ConvNeXt block: x + scale * mlp(norm(depthwise(x))). Liu et al., arXiv 2201.03545; strided as in timm's coatnext."""
 
 import keras
 

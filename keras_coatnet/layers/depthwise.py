@@ -1,4 +1,4 @@
-"""Depthwise convolution: y[h, w, c] = sum over (i, j) of x[h + i, w + j, c] * k[i, j, c], in its fastest form per backend."""
+"""Depthwise convolution: y[h, w, c] = sum over (i, j) of x[h + i, w + j, c] * k[i, j, c], fastest form per backend."""
 
 import keras
 from keras import ops
@@ -16,8 +16,8 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
 
     Args:
         kernel_size, strides, depth_multiplier, dilation_rate, use_bias, ...: as in Keras.
-        padding: "valid", "same" (as in TensorFlow: the surplus row and column at the end) or "symmetric" (kernel_size // 2
-            zeros on every side, as in PyTorch).
+        padding: "valid", "same" (as in TensorFlow: the surplus row and column at the end) or "symmetric" (half a
+            kernel of zeros on every side, rounded down, as in PyTorch; of a dilated kernel half its extent).
 
     Shapes: (B, H, W, C) -> (B, H', W', C * depth_multiplier).
     Raises: ValueError for another padding, or channels first.
@@ -122,7 +122,7 @@ def runs_on_cpu():
 
 def pad(x, pads):
     """Zeros around a map."""
-    if pads == ((0, 0), (0, 0)):
+    if all(isinstance(amount, int) and amount == 0 for side in pads for amount in side):
         return x
     return ops.pad(x, [[0, 0], list(pads[0]), list(pads[1]), [0, 0]])
 

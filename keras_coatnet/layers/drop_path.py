@@ -3,9 +3,11 @@
 import keras
 from keras import ops
 
+from keras_coatnet.layers.random_state import SavedRandomState
+
 
 @keras.saving.register_keras_serializable(package="keras_coatnet")
-class DropPath(keras.layers.Layer):
+class DropPath(SavedRandomState, keras.layers.Layer):
     """Drops the whole residual branch of a sample in training.
 
     Always present in a block, also at rate 0, and its random state is saved with the weights: a run that is resumed
@@ -40,15 +42,6 @@ class DropPath(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return input_shape
-
-    def save_own_variables(self, store):
-        super().save_own_variables(store)
-        # Keras leaves seed generators out of weight files; without it a resumed run draws other masks.
-        store["seed"] = keras.ops.convert_to_numpy(self.seed_generator.state.value)
-
-    def load_own_variables(self, store):
-        if "seed" in store:
-            self.seed_generator.state.assign(store["seed"])
 
     def get_config(self):
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}

@@ -1,4 +1,4 @@
-"""Initial values drawn by NumPy, so that no backend compiles one program per weight shape (JAX: seconds of start-up)."""
+"""Initial values drawn by NumPy, so that no backend compiles a program per weight shape (JAX: seconds of start-up)."""
 
 import math
 import random

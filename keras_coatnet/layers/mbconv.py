@@ -29,7 +29,8 @@ class MBConv(CompositeLayer):
         expanded_width: channels of the depthwise convolution.
         squeeze_width: bottleneck of squeeze and excitation; 0 for none.
         strides: of the block.
-        stride_in: "depthwise", "expand" (the 1x1 expansion skips pixels, the paper's default) or "pool" (a pool in front).
+        stride_in: "depthwise", "expand" (the 1x1 expansion skips pixels, the paper's default) or "pool" (a pool in
+            front).
         kernel_size: of the depthwise convolution.
         padding: of the depthwise convolution, "symmetric" or "same" (see `DepthwiseConv2D`).
         activation: inside the branch.
@@ -37,7 +38,8 @@ class MBConv(CompositeLayer):
         prenorm_activation: activation behind the opening norm, or None.
         norm, norm_epsilon, norm_momentum: see `normalization`.
         squeeze_activation: of the bottleneck of squeeze and excitation.
-        squeeze_place: "after_norm" or "before_norm": where squeeze and excitation sits behind the depthwise convolution.
+        squeeze_place: "after_norm" or "before_norm": where squeeze and excitation sits behind the depthwise
+            convolution.
         shortcut_pool, branch_pool: see `pool`; the second serves `stride_in="pool"`.
         project_shortcut: True, False, or None: where the widths differ.
         prenorm_shortcut: a projected shortcut reads the normalised input (V2) instead of the input (V1).

@@ -10,8 +10,8 @@ def pool(x, kind, stride):
 
     Args:
         x: (B, H, W, C).
-        kind: "max": window = stride, an odd last row or column forms a window of its own; "average": window = stride, an
-            odd last row or column is dropped; "max3x3": 3x3 window centred on every stride-th pixel.
+        kind: "max": window = stride, an odd last row or column forms a window of its own; "average": window = stride,
+            an odd last row or column is dropped; "max3x3": 3x3 window centred on every stride-th pixel.
         stride: integer; 1 returns `x`.
     """
     if stride == 1:

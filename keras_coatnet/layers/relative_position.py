@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_coatnet.layers.composite import CompositeLayer
+from keras_coatnet.layers.dropout import Dropout
 from keras_coatnet.layers.initializers import Constant, get_initializer, serialize_initializer
 from keras_coatnet.layers.pointwise import pointwise
 from keras_coatnet.layers.table_resize import RULES, resize_table, resize_table_in_graph
@@ -132,8 +133,12 @@ class RelativePositionBiasTable(RelativePositionBias):
             return ops.convert_to_tensor(self.relative_position_bias_table)
         return resize_table_in_graph(self.relative_position_bias_table, self.table_grid, (height, width), self.resize)
 
+    def compute_output_spec(self, x, training=None):
+        # The table keeps its own dtype in half precision too.
+        return keras.KerasTensor(self.compute_output_shape(x.shape), dtype=self.variable_dtype)
+
     def assign_table(self, table, grid, rule=None):
-        """Take a table made for `grid`; on a map of fixed size it is resized by `rule` (None: the layer's own) first."""
+        """Take a table made for `grid`, resized first by `rule` (None: the layer's own) for a map of another fixed size."""
         if table.shape != (offset_count(grid), self.num_heads):
             raise ValueError(
                 f"A table for a {grid[0]}x{grid[1]} map and {self.num_heads} heads has the shape "
@@ -215,7 +220,7 @@ class LogOffsetPositionBias(RelativePositionBias):
     def build(self, input_shape):
         options = {"use_bias": True, "kernel_initializer": self.kernel_initializer, "dtype": self.dtype_policy}
         self.hidden = pointwise(self.hidden_width, name="hidden", **options)
-        self.dropout = keras.layers.Dropout(self.dropout_rate, name="dropout", dtype=self.dtype_policy)
+        self.dropout = Dropout(self.dropout_rate, name="dropout", dtype=self.dtype_policy)
         self.output_values = pointwise(self.num_heads, name="output_values", **options)
         self.hidden.build((None, 2))
         self.output_values.build((None, self.hidden_width))

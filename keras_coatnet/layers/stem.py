@@ -1,4 +1,4 @@
-"""Stem: convolutions that halve the image once, a norm and an activation between them. CoAtNet, arXiv 2106.04803, stage S0."""
+"""Stem: convolutions that halve the image once, norm and activation between them. CoAtNet, arXiv 2106.04803, S0."""
 
 import keras
 from keras import ops

@@ -3,6 +3,8 @@
 Both are linear interpolation along each axis; they differ in where the wanted offsets fall between the table's own.
 """
 
+import itertools
+
 import numpy as np
 from keras import ops
 
@@ -16,9 +18,9 @@ def resize_table(table, grid, new_grid, rule="bilinear"):
         table: array ((2H-1)(2W-1), heads) for a map of H x W pixels.
         grid: (H, W).
         new_grid: (H', W').
-        rule: "bilinear": an image resize with half-pixel centres, no antialias (keras_cv_attention_models; the paper names
-            bilinear interpolation and no more). "geometric": source offsets at 0, 1, 1 + q, 1 + q + q^2, ... with q such
-            that they span the wanted ones, so that near offsets keep their values (timm, after BEiT).
+        rule: "bilinear": an image resize with half-pixel centres, no antialias (keras_cv_attention_models; the paper
+            names bilinear interpolation and no more). "geometric": source offsets at 0, 1, 1 + q, 1 + q + q^2, ... with
+            q such that they span the wanted ones, so that near offsets keep their values (timm, after BEiT).
 
     Returns: float32 array ((2H'-1)(2W'-1), heads); the same values where the grids are equal.
     Raises: ValueError for an unknown rule.
@@ -72,7 +74,8 @@ def geometric_ratio(steps, reach):
 def resize_table_in_graph(table, grid, new_grid, rule):
     """`resize_table` on tensors, for sides that may be known only when the graph runs.
 
-    Only gathers on axis 0 of a 2-D table, which every exporter takes, and element-wise work, which no accelerator rounds.
+    Only gathers on axis 0 of a 2-D table, which every exporter takes, and element-wise work, which no accelerator
+    rounds.
     """
     table = ops.convert_to_tensor(table)
     if all(isinstance(side, int) for side in new_grid):
@@ -124,7 +127,7 @@ def _positions_in_graph(grid, new_grid, rule):
 
 
 def _geometric_positions_in_graph(length, reach):
-    """`source_positions` by the geometric rule for `reach` wanted offsets on either side of zero, as a float64 tensor."""
+    """`source_positions` by the geometric rule for `reach` wanted offsets either side of zero, as a float64 tensor."""
     steps = length // 2
     wanted = ops.cast(ops.arange(-reach, reach + 1, dtype="int32"), "float64")
     ratio = _geometric_ratio_in_graph(steps, ops.cast(reach, "float64"))
@@ -134,7 +137,7 @@ def _geometric_positions_in_graph(length, reach):
     sources = [-source for source in reversed(sources[1:])] + sources
     # Piecewise linear: every segment adds the part of it that lies below the wanted offset.
     positions = ops.zeros_like(wanted)
-    for left, right in zip(sources[:-1], sources[1:], strict=True):
+    for left, right in itertools.pairwise(sources):
         positions = positions + ops.clip((wanted - left) / (right - left), 0.0, 1.0)
     return positions
 

@@ -1,4 +1,4 @@
-"""Transformer block: x + attention(norm(x)), then x + mlp(norm(x)). CoAtNet, arXiv 2106.04803, section 2 and equation 4."""
+"""Transformer block: x + attention(norm(x)), then x + mlp(norm(x)). CoAtNet, arXiv 2106.04803, equation 4."""
 
 import keras
 
@@ -6,6 +6,7 @@ from keras_coatnet.layers.activation import activation_name, get_activation
 from keras_coatnet.layers.attention import RelativeMultiHeadSelfAttention
 from keras_coatnet.layers.composite import CompositeLayer
 from keras_coatnet.layers.drop_path import DropPath
+from keras_coatnet.layers.dropout import Dropout
 from keras_coatnet.layers.initializers import serialize_initializer
 from keras_coatnet.layers.layer_scale import LayerScale
 from keras_coatnet.layers.normalization import normalization
@@ -18,8 +19,8 @@ class TransformerBlock(CompositeLayer):
     """Relative attention and a two-layer perceptron, each a residual branch behind its norm.
 
     p = norm(x);  x <- shortcut(x) + attention(pool(p));  x <- x + mlp(norm(x))
-    shortcut(x) = project(pool(x)), or project(pool(p)) with `prenorm_shortcut` (the V2 residual); without stride and with
-    equal widths it is x itself.
+    shortcut(x) = project(pool(x)), or project(pool(p)) with `prenorm_shortcut` (the V2 residual); without stride and
+    with equal widths it is x itself.
 
     Args:
         width: channels of the result.
@@ -137,7 +138,7 @@ class TransformerBlock(CompositeLayer):
         )
         self.mlp_norm = normalization(self.norm, name="mlp_norm", **norm)
         self.mlp_expansion = pointwise(hidden_width, use_bias=self.mlp_bias, name="mlp_expansion", **kernel)
-        self.mlp_dropout = keras.layers.Dropout(self.dropout_rate, name="mlp_dropout", dtype=dtype)
+        self.mlp_dropout = Dropout(self.dropout_rate, name="mlp_dropout", dtype=dtype)
         self.mlp_projection = pointwise(self.width, use_bias=self.mlp_bias, name="mlp_projection", **kernel)
         self.mlp_scale = self._make_scale("mlp_scale")
         self.mlp_drop_path = DropPath(self.drop_path_rate, name="mlp_drop_path", dtype=dtype)

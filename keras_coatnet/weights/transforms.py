@@ -65,7 +65,7 @@ def torch_depthwise(multiplier):
 
 
 def qkv_by_kind(num_heads, head_dim):
-    """A fused kernel (1, 1, in, 3 * heads * head_dim) with columns [q | k | v][head][dim]; ours are [head][q | k | v][dim]."""
+    """A fused kernel (1, 1, in, 3 heads dim) with columns [q | k | v][head][dim]; ours are [head][q | k | v][dim]."""
 
     def reorder(array, order):
         shape = array.shape

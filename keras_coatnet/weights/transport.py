@@ -252,7 +252,7 @@ def copy(response, part, total, settings, progress):
     """
     window_start, window_bytes = time.monotonic(), 0
     with part.appending() as append:
-        for chunk in chunks(response, settings):
+        for chunk in chunks(response, part, total, settings):
             append(chunk)
             progress.advance(len(chunk))
             if total is not None and part.length > total:
@@ -263,13 +263,17 @@ def copy(response, part, total, settings, progress):
                 window_start, window_bytes = now, 0
             elif now - window_start > settings.stall_timeout and part.length != total:
                 raise Interrupted(
-                    f"it stalled: {window_bytes:,} bytes in {settings.stall_timeout:g} s, after {part.length:,}"
+                    f"it stalled: {window_bytes:,} bytes in {settings.stall_timeout:g} s, {arrived(part, total)}"
                 )
     if total is not None and part.length < total:
-        raise Interrupted(f"the connection was cut after {part.length:,} of {total:,} bytes")
+        raise Interrupted(f"the connection was cut {arrived(part, total)}")
 
 
-def chunks(response, settings):
+def arrived(part, total):
+    return f"after {part.length:,} bytes" if total is None else f"after {part.length:,} of {total:,} bytes"
+
+
+def chunks(response, part, total, settings):
     """What arrives, as it arrives: one read of the socket each, so that a trickle cannot hide a stall."""
     import http.client
 
@@ -279,9 +283,9 @@ def chunks(response, settings):
         try:
             chunk = response.raw.read1(CHUNK_BYTES, decode_content=True)
         except ReadTimeoutError:
-            raise Interrupted(f"nothing came for {settings.read_timeout:g} s") from None
+            raise Interrupted(f"nothing came for {settings.read_timeout:g} s, {arrived(part, total)}") from None
         except (HTTPError, http.client.HTTPException, OSError) as error:
-            raise Interrupted(f"the connection was cut: {error}") from error
+            raise Interrupted(f"the connection was cut {arrived(part, total)}") from error
         if not chunk:
             return
         yield chunk

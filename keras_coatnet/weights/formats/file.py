@@ -15,6 +15,7 @@ class CheckpointFile:
         arrays: name -> array.
         attributes: what the file says of itself, such as Keras' model_config.
         grids: our files' (H, W) of each table, by the name of its layer.
+        title: what users know it by where the file's name says nothing.
     """
 
     path: str
@@ -23,9 +24,12 @@ class CheckpointFile:
     attributes: dict = dataclasses.field(default_factory=dict)
     grids: dict = dataclasses.field(default_factory=dict)
 
+    title: str | None = None
+
     @property
     def name(self):
-        return os.path.basename(self.path)
+        """What messages call it: the title, or the name of the file."""
+        return self.title or os.path.basename(self.path)
 
 
 def tell_format(path):
