@@ -137,8 +137,8 @@ class RelativePositionBiasTable(RelativePositionBias):
         # The table keeps its own dtype in half precision too.
         return keras.KerasTensor(self.compute_output_shape(x.shape), dtype=self.variable_dtype)
 
+    def assign_table(self, table, grid, rule=None):
         """Take a table of `grid`, resized by `rule` (None: the layer's own) where the map has another fixed size."""
-        """Take a table made for `grid`, resized first by `rule` (None: the layer's own) for a map of another fixed size."""
         if table.shape != (offset_count(grid), self.num_heads):
             raise ValueError(
                 f"A table for a {grid[0]}x{grid[1]} map and {self.num_heads} heads has the shape "
