@@ -17,7 +17,7 @@ import tensorflow as tf
 from keras_cv_attention_models.coatnet import coatnet
 from keras_cv_attention_models.download_and_load import load_weights_with_mismatch
 
-from peers.tensors import draw, draw_images, generator_for
+from peers.tensors import draw, draw_scene, generator_for
 
 NAME = "kecam"
 # Fields of our specs and the peer's arguments for them.
@@ -164,7 +164,7 @@ def write_files(variant, sides, runs, folder):
         tf.keras.backend.clear_session()
         model = build(variant, run_sides)
         load(model, checkpoint, resized=tuple(run_sides) != tuple(sides))
-        images = draw_images(variant, run_sides)
+        images = draw_scene(variant, run_sides)
         out = folder / f"{name}_at_{run_sides[0]}x{run_sides[1]}.npz"
         np.savez_compressed(out, images=images, logits=np.asarray(model(images, training=False)))
 

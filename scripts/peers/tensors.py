@@ -36,11 +36,25 @@ def draw(generator, kind, shape, fan_in=1, gain=1.0):
     return _on_grid(generator.standard_normal(shape) * spread, step)
 
 
-def draw_images(name, sides, count=1):
-    """Smooth noise between -1 and 1: float32 (count, H, W, 3)."""
-    pixels = generator_for("images", name).integers(0, 128, (count, *sides, 3))
+def draw_images(name, sides):
+    """Smooth noise between -1 and 1, for maps of a few pixels: float32 (1, H, W, 3)."""
+    pixels = generator_for("images", name).integers(0, 128, (1, *sides, 3))
     smooth = (pixels + np.roll(pixels, 1, 1) + np.roll(pixels, 1, 2) + np.roll(pixels, (1, 1), (1, 2))) // 4
     return (smooth / 64 - 1).astype("float32")
+
+
+def draw_scene(name, sides):
+    """An image of random patches of many sizes: parts of it differ, so positions matter even at full size.
+
+    Returns: float32 (1, H, W, 3), about as spread as a normalised photograph.
+    """
+    generator = generator_for("scene", name)
+    image = np.zeros((*sides, 3))
+    for patch in (112, 56, 28, 8, 1):
+        rows, columns = (-(-side // patch) for side in sides)
+        coarse = generator.standard_normal((rows, columns, 3))
+        image += coarse.repeat(patch, 0).repeat(patch, 1)[: sides[0], : sides[1]]
+    return (image[None] / np.std(image)).astype("float32")
 
 
 def _on_grid(values, step):

@@ -13,7 +13,7 @@ import pathlib
 import numpy as np
 import torch
 
-from peers.tensors import draw, draw_images, generator_for
+from peers.tensors import draw, draw_scene, generator_for
 
 
 @contextlib.contextmanager
@@ -202,7 +202,7 @@ def write_files(variant, sides, runs, folder, suffix):
     for run_sides in runs:
         model = build(variant, run_sides)
         load(model, checkpoint)
-        images = draw_images(variant, run_sides)
+        images = draw_scene(variant, run_sides)
         answer = run(model, images)
         noise = rounding(model, images, answer)
         out = folder / f"{name}_at_{run_sides[0]}x{run_sides[1]}.npz"
