@@ -175,27 +175,29 @@ def request(session, url, note, length, settings):
 
 
 def describe(error, settings):
-    """requests' errors hold urllib3's, which hold the system's: the kind, then the innermost words."""
+    """What requests' error means. It holds urllib3's, which hold the system's; the innermost words say most."""
     import requests
+    from urllib3.exceptions import ReadTimeoutError
 
-    innermost = error
-    while True:
-        inner = getattr(innermost, "reason", None) or innermost.__cause__ or next(iter(innermost.args), None)
-        if not isinstance(inner, BaseException):
-            break
-        innermost = inner
-    words = re.sub(r"^<.*?>: |^\w*Connection\(.*?\): ", "", str(innermost) or type(innermost).__name__)
+    chain = [error]
+    while inner := find_inner(chain[-1]):
+        chain.append(inner)
+    words = re.sub(r"^<.*?>: |^\w*Connection\(.*?\): ", "", str(chain[-1]) or type(chain[-1]).__name__)
     if isinstance(error, requests.exceptions.ProxyError):
         return f"the proxy could not be used: {words}"
     if isinstance(error, requests.exceptions.SSLError):
         return f"no secure connection: {words}"
     if isinstance(error, requests.ConnectTimeout):
         return f"no connection within {settings.connect_timeout:g} s"
-    if isinstance(error, requests.ReadTimeout) or "Read timed out" in words:
+    if any(isinstance(link, ReadTimeoutError) for link in chain):
         return f"no answer within {settings.read_timeout:g} s"
-    if isinstance(error, requests.ConnectionError):
-        return f"no connection: {words}"
-    return words
+    return f"no connection: {words}" if isinstance(error, requests.ConnectionError) else words
+
+
+def find_inner(error):
+    """The error inside an error, None at the innermost."""
+    candidates = (getattr(error, "reason", None), *error.args)
+    return next((found for found in candidates if isinstance(found, BaseException)), None)
 
 
 def continues(response, note, length):

@@ -24,8 +24,8 @@ def find_break(path, format):
     """
     try:
         kind = tell_format(path)
-    except ValueError as error:
-        return f"it is not of the format {format}: {error}"
+    except ValueError:
+        return f"it is not of the format {format}"
     if kind not in KINDS[format]:
         return f"it is of the format {kind}, not {format}"
     return {"hdf5": _cut_hdf5, "safetensors": _cut_safetensors}.get(kind, _cut_archive)(path)
