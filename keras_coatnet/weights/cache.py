@@ -70,9 +70,9 @@ def writing(path):
     except OSError as error:
         full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
         advice = "free some space, or name a folder on another disk" if full else "name a folder that you may write to"
-        raise CacheError(
-            f"{path} cannot be written: {error.strerror or error}; {advice} by {HOME_VARIABLE}."
-        ) from error
+        # Libraries put their own words in place of the system's; the number is the same.
+        reason = os.strerror(error.errno) if error.errno else error
+        raise CacheError(f"{path} cannot be written: {reason}; {advice} by {HOME_VARIABLE}.") from error
 
 
 def make_folder(path):

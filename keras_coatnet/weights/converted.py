@@ -22,6 +22,7 @@ from keras_coatnet.weights.cache import (
     renew_record,
     row_folder,
     write_record,
+    writing,
 )
 
 logger = logging.getLogger("keras_coatnet")
@@ -80,12 +81,11 @@ def store_converted(row, write):
     if path is None:
         return None
     try:
-        with locked(path):
+        with locked(path), writing(path):
             if not is_sound(path):
                 _write(path, write)
-    except OSError as error:
-        reason = str(error) if isinstance(error, CacheError) else f"{path}: {error}"
-        logger.warning("The converted weights are not kept, so the next start converts anew: %s", reason)
+    except CacheError as error:
+        logger.warning("The converted weights are not kept, so the next start converts anew: %s", error)
         return None
     return path
 
