@@ -137,6 +137,7 @@ def resize_model(model, input_shape):
     family, _ = family_of(model.spec)
     resized = family.rebuild(model, input_shape)
     copy_weights(model, resized)
+    resized.origin = model.origin
     return resized
 
 

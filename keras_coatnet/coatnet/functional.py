@@ -69,11 +69,6 @@ class CoAtNetModel(keras.Model):
         return [layer for layer in self.layers if layer.name in names]
 
     @property
-    def input_sides(self):
-        """(H, W) of the images; open sides are None."""
-        return tuple(self.get_layer("stem").input.shape[1:3])
-
-    @property
     def stage_tensors(self):
         """Symbolic outputs of the stem and of each stage, un-normed: a list."""
         last_of_stage = {block.stage: block.name for block in plan_blocks(self._known_spec())}

@@ -117,7 +117,7 @@ def kecam_groups(spec):
     yield "", KECAM_HEAD, {}
 
 
-def timm_cannot_hold(spec, sides):
+def timm_cannot_hold(spec, grids):
     if spec.family == "timm":
         return None
     return (
@@ -126,17 +126,18 @@ def timm_cannot_hold(spec, sides):
     )
 
 
-def kecam_cannot_hold(spec, sides):
+def kecam_cannot_hold(spec, grids):
     if spec.family != "coatnet":
         return (
             f"{spec.name} is of the {spec.family} family, whose blocks keras_cv_attention_models does not build "
             "(widths, biases and pools differ)"
         )
-    if sides[0] != sides[1] and spec.relative_position == "table":
-        return (
-            f"its index of relative positions is scrambled on non-square maps, so no table for {sides[0]}x{sides[1]} "
-            "images means the same there"
-        )
+    for height, width in grids:
+        if height != width:
+            return (
+                f"its index of relative positions is scrambled on non-square maps, so no table of a {height}x{width} "
+                "map means the same there"
+            )
     return None
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from keras_coatnet.layers.relative_position import RelativePositionBiasTable
 from keras_coatnet.layers.table_resize import RULES
 from keras_coatnet.weights.atomic import replacing
 from keras_coatnet.weights.formats.file import tell_format
@@ -257,9 +258,10 @@ def check_ending(path, source, endings):
 def peer_arrays(model, table):
     """The peer's name -> array of every weight of a model, in the peer's order."""
     spec = model.spec
-    if reason := table.cannot_hold(spec, model.input_sides):
-        raise ValueError(f"{table.source} cannot hold this model: {reason}.")
     slots = find_slots(model)
+    grids = [slot.layer.table_grid for slot in slots.values() if isinstance(slot.layer, RelativePositionBiasTable)]
+    if reason := table.cannot_hold(spec, grids):
+        raise ValueError(f"{table.source} cannot hold this model: {reason}.")
     check_not_quantized(slots)
     arrays = {}
     for entry in table.entries(spec):

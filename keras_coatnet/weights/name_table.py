@@ -73,7 +73,7 @@ class NameTable:
         prefixes: of all names, stripped where they are found.
         ignored: endings of names that no layer reads.
         counters: endings that the peer adds beside a moving mean, as integers; written as 0.
-        cannot_hold: function (spec, sides of the input) -> reason, for what the peer has no way to say.
+        cannot_hold: function (spec, grids of its tables) -> reason, for what the peer has no way to say.
         refuse_file: function (file, spec) -> reason, for files whose numbers mean something else.
         square_tables: the peer takes every table as square.
     """

@@ -102,7 +102,7 @@ def test_an_ending_that_is_not_the_sources_is_refused(model, source, name, messa
         ("coatnet_0_paper", (64, 64, 3), "timm", ".safetensors", "paper family"),
         ("coatnet_0_paper", (64, 64, 3), "kecam", ".h5", "paper family"),
         ("coatnet_0", (64, 64, 3), "timm", ".safetensors", "coatnet family"),
-        ("coatnet_0", (64, 96, 3), "kecam", ".h5", "non-square maps.*64x96"),
+        ("coatnet_0", (64, 96, 3), "kecam", ".h5", "non-square maps.*4x6 map"),
     ],
 )
 def test_what_a_peer_cannot_hold_is_refused_with_the_reason(variant, input_shape, source, ending, reason, tmp_path):
