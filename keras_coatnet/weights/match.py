@@ -10,6 +10,8 @@ from keras_coatnet.layers.table_resize import resize_table
 from keras_coatnet.weights.name_table import Entry
 from keras_coatnet.weights.transforms import SAME
 
+SHOWN_NAMES = 12
+
 
 @dataclasses.dataclass
 class Match:
@@ -52,6 +54,7 @@ def match(file, entries, slots, table, *, head_layers, has_top, fresh_head, rule
         adaptable: our name of a convolution that may have another number of input channels.
 
     Returns: `Match`.
+    Raises: ValueError where all fits and a value is no number.
     """
     found = Match()
     ignored = table.ignored if table else ()
@@ -89,7 +92,26 @@ def match(file, entries, slots, table, *, head_layers, has_top, fresh_head, rule
         # Our own files name the layer itself, so a head that the model lacks is told without an entry.
         in_head = table is None and name.split("/")[0] in head_layers
         (found.left if in_head and may_leave_head else found.unexpected).append(name)
+    if not found.problems:
+        refuse_not_finite(found.values, entries, file)
     return found
+
+
+def refuse_not_finite(values, entries, file):
+    """Raise a ValueError that names every tensor with a NaN or an infinity: a broken training, or a damaged file."""
+    wrong = {ours for ours, array in values.items() if not np.isfinite(array).all()}
+    if wrong:
+        is_own = file.format == "keras_v3"
+        names = [
+            entry.ours if is_own else next(name for name in entry.theirs if name in file.arrays)
+            for entry in entries
+            if entry.ours in wrong
+        ]
+        more = f", and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+        raise ValueError(
+            f"{file.name} holds NaN or infinite values, so nothing was loaded; "
+            f"in {', '.join(names[:SHOWN_NAMES])}{more}."
+        )
 
 
 def adapt_input_channels(kernel, channels):

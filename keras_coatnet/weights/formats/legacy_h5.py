@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 
 from keras_coatnet.weights.formats.file import CheckpointFile
+from keras_coatnet.weights.formats.hdf5 import find_child, get_child, read_array
 
 
 def is_legacy_h5(file):
@@ -13,23 +14,24 @@ def is_legacy_h5(file):
 
 
 def weights_root(file):
-    return file.get("model_weights", file)
+    return find_child(file, "model_weights") or file
 
 
 def read_legacy_h5(path):
     """Read a file through its lists of names: `<layer>/<weight>` -> array.
 
-    Raises: ValueError for a file that is cut or inconsistent.
+    Raises: ValueError for a file that is cut, inconsistent or leads elsewhere.
     """
     try:
         with h5py.File(path, "r") as file:
             root = weights_root(file)
-            arrays = {}
+            arrays, seen = {}, set()
             for layer in names_attribute(root, "layer_names"):
-                for weight in names_attribute(root[layer], "weight_names"):
-                    arrays[weight] = np.asarray(root[layer][weight])
+                group = get_child(root, layer)
+                for weight in names_attribute(group, "weight_names"):
+                    arrays[weight] = read_array(get_child(group, weight), seen)
             attributes = {key: as_text(value) for key, value in file.attrs.items() if not key.startswith("layer_names")}
-    except (OSError, KeyError, RuntimeError, TypeError) as error:
+    except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is a damaged HDF5 file: {error}") from error
     return CheckpointFile(path, "legacy_h5", arrays, attributes)
 

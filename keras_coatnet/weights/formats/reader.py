@@ -29,6 +29,6 @@ def read_checkpoint(path, containers=(), prefixes=()):
     try:
         with h5py.File(path, "r") as file:
             is_legacy = is_legacy_h5(file)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is a damaged HDF5 file: {error}") from error
     return read_legacy_h5(path) if is_legacy else read_keras_v3(path, is_archive=False)

@@ -1,7 +1,9 @@
 """PyTorch's pickles, zipped or old, read by its weights-only loader: no code of the file runs."""
 
 import argparse
+import os
 import re
+import zipfile
 
 import numpy as np
 
@@ -19,6 +21,7 @@ def read_torch(path, containers=(), prefixes=()):
     Raises: ImportError without torch; ValueError for a file that is damaged, wants code to run or holds no tensors.
     """
     torch = import_torch(path)
+    refuse_archive_bomb(path)
     try:
         # Training scripts keep their arguments beside the weights; the class holds plain values.
         with torch.serialization.safe_globals([argparse.Namespace]):
@@ -32,6 +35,8 @@ def read_torch(path, containers=(), prefixes=()):
     if not tensors:
         found = ", ".join(map(str, list(tree)[:8])) if isinstance(tree, dict) else type(tree).__name__
         raise ValueError(f"{path} holds no dictionary of tensors; it holds: {found}.")
+    for name, tensor in tensors.items():
+        check_stored(tensor, f"{path}: {name}", torch)
     strip = re.compile("^(" + "|".join(map(re.escape, prefixes)) + ")+") if prefixes else None
     arrays = {strip.sub("", name) if strip else name: to_numpy(tensor, torch) for name, tensor in tensors.items()}
     return CheckpointFile(path, "torch", arrays)
@@ -45,6 +50,26 @@ def import_torch(path):
             f"{path} is a PyTorch file: install torch to read or write it (pip install torch)."
         ) from error
     return torch
+
+
+def refuse_archive_bomb(path):
+    """PyTorch stores its tensors as they are; an archive that unpacks to more than its size was not written by it."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+    if unpacked > os.path.getsize(path):
+        raise ValueError(f"{path} unpacks to {unpacked:,} bytes, more than the {os.path.getsize(path):,} it has.")
+
+
+def check_stored(tensor, name, torch):
+    """Raise a ValueError for a tensor that is no plain array, or whose shape repeats what is stored."""
+    is_plain = tensor.layout == torch.strided and tensor.device.type == "cpu"
+    if not is_plain or tensor.is_quantized or tensor.is_complex():
+        raise ValueError(f"{name} is no plain tensor: {tensor.layout}, {tensor.dtype}, {tensor.device}.")
+    declared, stored = tensor.numel() * tensor.element_size(), tensor.untyped_storage().nbytes()
+    if declared > stored:
+        raise ValueError(f"{name} declares the shape {tuple(tensor.shape)}, {declared:,} bytes, and stores {stored:,}.")
 
 
 def find_tensors(tree, containers, torch):
@@ -61,7 +86,9 @@ def find_tensors(tree, containers, torch):
 
 def to_numpy(tensor, torch):
     tensor = tensor.detach()
-    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+    # NumPy has neither bfloat16 nor the eight-bit types.
+    is_known = not tensor.is_floating_point() or tensor.dtype in (torch.float16, torch.float32, torch.float64)
+    return (tensor if is_known else tensor.float()).numpy()
 
 
 def write_torch(path, arrays):
