@@ -4,6 +4,7 @@
                                         <file>.json    its size, time of change and hashes when it was checked
                                         <file>.part    a download under way, or cut and to be gone on with
                                         converted/     the same weights as .weights.h5, see `converted`
+    <home>/locks/                                      one empty file for each row that is or was worked on
 
 The home is what platformdirs calls the user's cache folder, since every system has its own place and rules for it;
 KERAS_COATNET_HOME names another. A file is hashed when it arrives and, after that, whenever its size or time of change
@@ -91,22 +92,30 @@ def check_space(path, size):
 
 
 @contextlib.contextmanager
-def locked(path, on_wait=None):
-    """Hold the lock of `path` between processes; the system gives it free when its holder dies.
+def locked(row, purpose, on_wait=None, wait=True):
+    """Hold a lock between processes; the system gives it free when its holder dies.
 
     Args:
-        path: what the lock is about; the lock is a file beside it.
+        row: `ManifestRow` that is worked on.
+        purpose: "download" or "convert".
         on_wait: called once if another process holds it.
+        wait: whether to wait then.
+
+    Raises: CacheError where it is held and not waited for.
     """
     import filelock
 
-    name = path + ".lock"
-    make_folder(os.path.dirname(path))
+    # Apart from the files, so that these can be cleared away while the lock is held.
+    folder = os.path.join(cache_home(), "locks")
+    name = os.path.join(folder, f"{row.name}-{row.input_size}.{purpose}.lock")
+    make_folder(folder)
     lock = filelock.FileLock(name)
     with writing(name):
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:
+            if not wait:
+                raise CacheError(f"{row_folder(row)} is in use by another process.") from None
             if on_wait is not None:
                 on_wait()
             lock.acquire()

@@ -81,7 +81,7 @@ def store_converted(row, write):
     if path is None:
         return None
     try:
-        with locked(path), writing(path):
+        with locked(row, "convert"), writing(path):
             if not is_sound(path):
                 _write(path, write)
     except CacheError as error:

@@ -20,6 +20,7 @@ from keras_coatnet.weights.cache import (
     check_space,
     find_damage,
     locked,
+    make_folder,
     measure,
     mismatch,
     read_record,
@@ -60,8 +61,9 @@ def fetch(row, progress=None, *, verify=False, settings=None):
     progress = visible_progress() if progress is None else progress
     progress.open(f"{row.name} at {row.input_size}")
     try:
-        with locked(os.path.join(row_folder(row), "download"), progress.wait):
+        with locked(row, "download", progress.wait):
             path, damages = find_cached(row, files, verify)  # another process may have been first
+            make_folder(row_folder(row))
             return path or obtain(row, files, damages, progress, settings or Settings())
     finally:
         progress.close()

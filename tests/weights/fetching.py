@@ -75,7 +75,7 @@ def change(path, data, keep_time=False):
 
 def files_in(folder):
     """Names of the files below a folder, but for locks."""
-    return sorted(path.name for path in Path(folder).rglob("*") if path.is_file() and path.suffix != ".lock")
+    return sorted(path.name for path in Path(folder).rglob("*") if path.is_file() and path.parent.name != "locks")
 
 
 def assert_whole(path, data=DATA):
