@@ -51,15 +51,21 @@ class PartFile:
         except FileNotFoundError:
             return 0
 
-    def note_for(self, url):
-        """The note to go on by; None where the download has to start over."""
+    @property
+    def note(self):
+        """The `Note` beside the part; None where there is none that can be read."""
         try:
             with open(self.note_path, encoding="utf-8") as file:
-                note = Note(**json.load(file))
+                return Note(**json.load(file))
         except (OSError, ValueError, TypeError):
             return None
-        fits = note.total is None or self.length <= note.total
-        return note if note.url == url and self.length and fits else None
+
+    def note_for(self, url):
+        """The note to go on by; None where the download has to start over."""
+        note = self.note
+        if note is None or note.url != url or not self.length:
+            return None
+        return note if note.total is None or self.length <= note.total else None
 
     def begin(self, note):
         """Start over. `note` is None where the server gives nothing to go on by later."""

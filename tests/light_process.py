@@ -12,7 +12,7 @@ from pathlib import Path
 
 # The package's own __init__ loads Keras, which takes seconds; its submodules are found without it.
 package = types.ModuleType("keras_coatnet")
-package.__path__ = [str(Path(__file__).parents[2] / "keras_coatnet")]
+package.__path__ = [str(Path(__file__).parents[1] / "keras_coatnet")]
 sys.modules["keras_coatnet"] = package
 
 from keras_coatnet.weights.converted import store_converted  # noqa: E402

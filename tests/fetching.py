@@ -1,4 +1,4 @@
-"""Manifest rows for made-up files, and other processes that fetch them."""
+"""Manifest rows for made-up files, a cache and a server for them, and other processes that fetch them."""
 
 import contextlib
 import dataclasses
@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
+from server import file, serving
 
 from keras_coatnet.weights.download import fetch
 from keras_coatnet.weights.manifest import ManifestRow, Preprocessing, WeightFile
@@ -71,6 +73,21 @@ def change(path, data, keep_time=False):
         opened.write(data)
     later = before.st_mtime_ns if keep_time else before.st_mtime_ns + 10**9
     os.utime(path, ns=(later, later))
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A cache folder of its own, which is not there yet."""
+    use_home(monkeypatch, tmp_path / "home")
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def server():
+    """A `Server` with `DATA` at /f."""
+    with serving() as server:
+        server.routes["/f"] = file(DATA)
+        yield server
 
 
 def files_in(folder):
