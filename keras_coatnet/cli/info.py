@@ -1,13 +1,17 @@
-"""keras-coatnet info NAME: counts, stages and every field of one variant."""
+"""keras-coatnet info NAME: counts, stages, every field and the trained weights of one variant."""
 
 import dataclasses
 
 from keras_coatnet import registry
 from keras_coatnet.cli.errors import bad_input
+from keras_coatnet.weights.cards import card
+from keras_coatnet.weights.manifest import list_pretrained
 
 
 def add_parser(subparsers):
-    parser = subparsers.add_parser("info", help="show one variant: counts, stages, every field of its spec")
+    parser = subparsers.add_parser(
+        "info", help="show one variant: counts, stages, every field of its spec, trained weights"
+    )
     parser.add_argument("name", metavar="NAME", help="a name from `keras-coatnet models`")
     parser.set_defaults(run=run)
 
@@ -18,7 +22,7 @@ def run(options):
     with bad_input():
         family, spec = registry.family_of(options.name)
     console = Console()
-    for table in (_counts(spec), _stages(family.list_stages(spec)), _fields(spec)):
+    for table in (_counts(spec), _stages(family.list_stages(spec)), _fields(spec), *_weights(options.name)):
         console.print(table)
     return 0
 
@@ -51,3 +55,14 @@ def _fields(spec):
     for field in dataclasses.fields(spec):
         table.add_row(field.name, repr(getattr(spec, field.name)))
     return table
+
+
+def _weights(name):
+    """A card for every released checkpoint."""
+    from rich.table import Table
+
+    for row in list_pretrained(name):
+        table = Table(title=f"{row.name} at {row.input_size}", show_header=False)
+        for field, text in card(row):
+            table.add_row(field, text)
+        yield table
