@@ -1,7 +1,75 @@
-"""Class names in a json file: a list, in the order of a model's outputs."""
+"""Class names: ImageNet's, which come with the package, and a data set's own in a json file."""
 
+import difflib
+import functools
 import json
 from pathlib import Path
+from typing import NamedTuple
+
+# Where a training run leaves its class names, beside the model.
+CLASSES_FILE = "classes.json"
+# Sizes of the lists in the package, which no two share.
+LABEL_SETS = {"imagenet-1k": 1000, "imagenet-12k": 11821}
+_LABELS_DATA = Path(__file__).with_name("imagenet_labels.tsv.gz")
+
+
+class ClassName(NamedTuple):
+    """A class's WordNet id, None outside WordNet, and its label. Ids differ where labels repeat (two cranes)."""
+
+    wnid: str | None
+    label: str
+
+
+@functools.cache
+def label_set(name):
+    """The classes of a data set, in the order of its models' outputs.
+
+    Args:
+        name: "imagenet-1k" or "imagenet-12k".
+
+    Returns: tuple of `ClassName`.
+    Raises:
+        ValueError: another name.
+    """
+    if name not in LABEL_SETS:
+        nearest = difflib.get_close_matches(str(name), LABEL_SETS, n=1)
+        hint = f" Nearest: {nearest[0]!r}." if nearest else ""
+        raise ValueError(f"labels must be a list or one of {', '.join(map(repr, LABEL_SETS))}; got {name!r}.{hint}")
+    import gzip
+
+    member = name.removeprefix("imagenet-")
+    rows = (line.split("\t") for line in gzip.decompress(_LABELS_DATA.read_bytes()).decode().splitlines())
+    return tuple(ClassName(wnid, lemmas) for wnid, members, lemmas in rows if member in members.split(","))
+
+
+def label_set_of_size(classes):
+    """The name of the list with so many classes, None where there is none."""
+    return next((name for name, size in LABEL_SETS.items() if size == classes), None)
+
+
+def class_names(labels, classes):
+    """What a model's classes are called.
+
+    Args:
+        labels: list of names, name of a label set, or None: the label set of that size.
+        classes: how many there are.
+
+    Returns: list of `ClassName`, None where nobody says anything.
+    Raises:
+        ValueError: an unknown name, or another number of names than of classes.
+    """
+    if labels is None:
+        labels = label_set_of_size(classes)
+        if labels is None:
+            return None
+    if isinstance(labels, str):
+        names = label_set(labels)
+    else:
+        names = tuple(ClassName(None, str(label)) for label in labels)
+    if len(names) != classes:
+        said = f"{labels!r} has" if isinstance(labels, str) else "got"
+        raise ValueError(f"labels must name each of the {classes} classes; {said} {len(names)} names")
+    return names
 
 
 def read_labels(path):
