@@ -13,6 +13,10 @@ from keras_coatnet.coatnet.model import CoAtNet7 as CoAtNet7
 from keras_coatnet.coatnet.model import CoAtNetT as CoAtNetT
 from keras_coatnet.coatnet.spec import CoAtNetSpec as CoAtNetSpec
 from keras_coatnet.coatnet.spec import coatnet_spec as coatnet_spec
+from keras_coatnet.prediction.answers import decode_predictions as decode_predictions
+from keras_coatnet.prediction.inputs import preprocess_input as preprocess_input
+from keras_coatnet.prediction.predict import predict as predict
+from keras_coatnet.prediction.predictor import Predictor as Predictor
 from keras_coatnet.registry import build as build
 from keras_coatnet.registry import count as count
 from keras_coatnet.registry import get_spec as get_spec

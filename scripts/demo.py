@@ -66,7 +66,7 @@ def draw_predictions(target):
     import keras
 
     from keras_coatnet.images.labels import read_labels
-    from keras_coatnet.predict import predict
+    from keras_coatnet.prediction.predict import predict
 
     files = sorted((OUT / "digits/val").glob("*/*.png"), key=lambda file: file.name)
     model = keras.models.load_model(OUT / "model.keras", compile=False)

@@ -17,7 +17,7 @@ LEVELS = (
     {"weights"},
     {"coatnet", "coat"},
     {"registry"},
-    {"predict"},
+    {"prediction"},
     {"deploy"},
     {"training", "explain", "benchmark"},
     {"cli"},

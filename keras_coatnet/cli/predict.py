@@ -1,70 +1,160 @@
 """keras-coatnet predict PATH...: labels for pictures."""
 
+import argparse
+import os
 import sys
-from pathlib import Path
+import time
+from contextlib import contextmanager
 
-import keras
-
-from keras_coatnet import registry
 from keras_coatnet.cli.arguments import positive_integer
 from keras_coatnet.cli.errors import SOME_INPUTS_FAILED, UsageError, bad_input
-from keras_coatnet.images.labels import read_labels
-from keras_coatnet.images.read import UnreadableImage, read_image
-from keras_coatnet.predict import LARGEST_BATCH, predict
-from keras_coatnet.training.run_folder import CLASSES_FILE
+from keras_coatnet.cli.picture_paths import STANDARD_INPUT, NoPictures, picture_paths
+from keras_coatnet.cli.prediction_rows import CsvRows, JsonRows, TextRows
+from keras_coatnet.images.read import UnreadableImage
+from keras_coatnet.prediction.classifier import LARGEST_BATCH, Classifier, NotProbabilities
+from keras_coatnet.prediction.load import check_source, load
+
+EXAMPLES = """
+Output, one line a picture in the order given: text; --json, a JSON object a line; --csv, a line a guess under a header.
+A picture that cannot be read is reported on standard error (and as "error" in JSON), the rest goes on, and the exit
+code is 1.
+
+examples:
+  keras-coatnet predict cat.jpg holidays/ 'scans/**/*.tif'
+  find / -name '*.jpg' -print0 | keras-coatnet predict -0 - --csv > answers.csv
+"""
 
 
 def add_parser(subparsers):
-    parser = subparsers.add_parser("predict", help="name what is on pictures")
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="picture files")
-    parser.add_argument("--model", required=True, metavar="NAME|FILE.keras", help="a variant's name, or a saved model")
-    parser.add_argument("--weights", metavar="FILE", help="a checkpoint for the variant NAME")
+    parser = subparsers.add_parser(
+        "predict",
+        help="name what is on pictures",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="pictures, folders (with all below them), quoted patterns such as '**/*.jpg', or - for paths from "
+        "standard input, one a line",
+    )
+    parser.add_argument(
+        "--model",
+        default="coatnet_0",
+        metavar="NAME|FILE.keras",
+        help="variant or saved model (default: coatnet_0)",
+    )
+    parser.add_argument(
+        "--weights", metavar="TAG|FILE", help="trained weights for the variant NAME (default: imagenet)"
+    )
     parser.add_argument("--top", type=positive_integer, default=5, metavar="N", help="guesses a picture (default: 5)")
-    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--batch-size", type=positive_integer, default=LARGEST_BATCH, metavar="N", help="pictures at once (default: 32)"
+    )
+    parser.add_argument("-0", "--null", action="store_true", help="paths on standard input end with a null byte")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", dest="rows", action="store_const", const=JsonRows, help="a JSON object a line")
+    form.add_argument("--csv", dest="rows", action="store_const", const=CsvRows, help="a header, then a line a guess")
+    parser.set_defaults(run=run, rows=TextRows)
 
 
 def run(options):
     with bad_input():
-        model, labels = load_model(options.model, options.weights)
-    # One batch size for all of them: the last batch is filled up, not compiled anew.
-    batch_size = min(len(options.paths), LARGEST_BATCH)
+        check_source(options.model, options.weights)
+    paths = picture_paths(options.paths, sys.stdin, b"\0" if options.null else b"\n")
+    total = None
+    if STANDARD_INPUT not in options.paths:
+        paths = list(paths)
+        total = len(paths)
+        if not any(isinstance(path, str) and os.path.exists(path) for path in paths):
+            # Said before a model is fetched for nothing.
+            return write_answers(map(missing, paths), total, options.rows)
+    with bad_input():
+        model, labels = load(options.model, options.weights)
+        batch_size = min(options.batch_size, total or options.batch_size)
+        classifier = Classifier(model, labels, options.top, batch_size)
+        speed = Speed(batch_size)
+    return write_answers(classifier.stream(paths), total, options.rows, speed)
+
+
+def missing(path):
+    """The answer to a path that is not there."""
+    return path, path if isinstance(path, NoPictures) else UnreadableImage(f"{path}: No such file or directory")
+
+
+def write_answers(answers, total, rows_class, speed=None):
+    """Writes a row a picture, in order.
+
+    Args:
+        answers: iterable of (path, list of guesses or `UnreadableImage`).
+        total: how many there will be, None where nobody knows.
+        rows_class: how they are written.
+        speed: `Speed` that counts the good ones, and is reported.
+
+    Returns: the exit code.
+    """
     failed = 0
-    for start in range(0, len(options.paths), batch_size):
-        paths, pictures = _read(options.paths[start : start + batch_size])
-        failed += len(options.paths[start : start + batch_size]) - len(paths)
-        answers = predict(model, pictures, options.top, labels=labels, batch_size=batch_size)
-        for path, guesses in zip(paths, answers, strict=True):
-            print(f"{path}: " + ", ".join(f"{guess.label} {guess.probability:.1%}" for guess in guesses))
+    with progress_display(total) as advance:
+        rows = rows_class(sys.stdout)
+        try:
+            for path, answer in answers:
+                if isinstance(answer, UnreadableImage):
+                    failed += 1
+                    report(answer)
+                    rows.write_error(getattr(path, "path", path), answer)
+                else:
+                    rows.write(path, answer)
+                    speed.count()
+                advance()
+        except NotProbabilities as error:
+            raise UsageError(str(error)) from None
+        except KeyboardInterrupt:
+            if speed is not None:
+                report(speed)
+            raise
+    if speed is not None:
+        report(speed)
     return SOME_INPUTS_FAILED if failed else 0
 
 
-def _read(paths):
-    """The readable paths and their pictures; the others are reported."""
-    readable, pictures = [], []
-    for path in paths:
-        try:
-            pictures.append(read_image(path))
-            readable.append(path)
-        except UnreadableImage as error:
-            print(f"keras-coatnet predict: {error}", file=sys.stderr)
-    return readable, pictures
+def report(message):
+    print(f"keras-coatnet predict: {message}", file=sys.stderr)
 
 
-def load_model(name_or_file, weights):
-    """The model and its class names (None where none are known)."""
-    if not name_or_file.endswith(".keras"):
-        registry.get_spec(name_or_file)  # an unknown name is said before anything about weights
-        if weights is None:
-            raise UsageError(f"--model {name_or_file} is untrained; --weights FILE names a checkpoint for it")
-        return registry.build(name_or_file, pretrained=weights), _labels_beside(weights)
-    if weights is not None:
-        raise UsageError(f"--weights goes with a variant's name; {name_or_file} holds its own")
-    if not Path(name_or_file).is_file():
-        raise UsageError(f"--model {name_or_file}: no such file")
-    # Uncompiled: a model compiled on one backend need not load on another, and predicting takes no optimizer.
-    return keras.models.load_model(name_or_file, compile=False), _labels_beside(name_or_file)
+class Speed:
+    """Counts pictures; as text: how many there were, and how many a second."""
+
+    def __init__(self, batch_size):
+        self.batch_size, self.pictures = batch_size, 0
+        self.start = self.warm = time.perf_counter()
+
+    def count(self):
+        self.pictures += 1
+        if self.pictures == self.batch_size:
+            self.warm = time.perf_counter()
+
+    def __str__(self):
+        now = time.perf_counter()
+        noun = "picture" if self.pictures == 1 else "pictures"
+        seconds = now - self.start
+        text = f"{self.pictures:,} {noun} in {seconds:.1f} s, {self.pictures / seconds:.1f} a second"
+        if self.pictures > self.batch_size:
+            # The first batch compiles the model.
+            text += f", {(self.pictures - self.batch_size) / (now - self.warm):.1f} after the first batch"
+        return text
 
 
-def _labels_beside(file):
-    labels = Path(file).with_name(CLASSES_FILE)
-    return read_labels(labels) if labels.is_file() else None
+@contextmanager
+def progress_display(total):
+    """Yields a function to call after each picture; draws a bar on standard error where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    # Rows that go to the same terminal are printed above the bar; rows that go elsewhere are left alone.
+    with Progress(console=Console(stderr=True), redirect_stdout=sys.stdout.isatty(), transient=True) as progress:
+        task = progress.add_task("pictures", total=total)
+        yield lambda: progress.advance(task)

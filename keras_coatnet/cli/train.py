@@ -1,5 +1,6 @@
 """keras-coatnet train: a classifier from a folder of class folders."""
 
+import dataclasses
 import signal
 import sys
 import threading
@@ -11,7 +12,7 @@ import keras
 from keras_coatnet import registry
 from keras_coatnet.cli.arguments import positive_integer, positive_number, seed
 from keras_coatnet.cli.errors import INTERRUPTED, bad_input
-from keras_coatnet.training.datasets import load_images, open_image_folder
+from keras_coatnet.training.datasets import PREPROCESSING, load_images, open_image_folder
 from keras_coatnet.training.loop import train
 from keras_coatnet.training.run_folder import save_run
 
@@ -36,6 +37,9 @@ def run(options):
         side = options.image_size or spec.input_size
         folder = open_image_folder(options.data, options.seed)
         model = registry.build(spec.name, input_shape=(side, side, 3), num_classes=len(folder.classes))
+        # Whoever predicts with the model does to pictures what was done here.
+        made_ready = dataclasses.asdict(PREPROCESSING)
+        model.origin = {"name": None, "input_size": side, "labels": None, "preprocessing": made_ready}
         train_data, held_out_data = _read(folder, side)
         # Made before the training: that the results cannot be written should not be found out after it.
         Path(options.out).mkdir(parents=True, exist_ok=True)

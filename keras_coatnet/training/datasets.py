@@ -7,10 +7,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_coatnet.images.preprocess import normalise, resize_image
+from keras_coatnet.images.preprocess import IMAGENET_MEAN, IMAGENET_STD, SQUASH, Preprocessing, normalise
 from keras_coatnet.images.read import IMAGE_SUFFIXES, UnreadableImage, read_image
+from keras_coatnet.images.resize import resize_image
 
 HELD_OUT_FRACTION = 0.2
+# What `load_images` and the batches do to pictures, for the model to remember.
+PREPROCESSING = Preprocessing(IMAGENET_MEAN, IMAGENET_STD, crop=1.0, crop_mode=SQUASH)
 
 
 @dataclass(frozen=True)

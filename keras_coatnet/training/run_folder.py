@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from keras_coatnet.images.labels import write_labels
+from keras_coatnet.images.labels import CLASSES_FILE, write_labels
 from keras_coatnet.weights.atomic import replacing
 
 MODEL_FILE = "model.keras"
-CLASSES_FILE = "classes.json"
 
 
 def save_run(model, classes, folder):

@@ -2,6 +2,7 @@
 
 import signal
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,6 +10,8 @@ from PIL import Image
 from keras_coatnet import coatnet_spec, registry
 from keras_coatnet.cli import train as train_command
 from keras_coatnet.cli.main import main
+from keras_coatnet.prediction.inputs import preprocessing_of
+from keras_coatnet.training.datasets import PREPROCESSING
 
 SMALL = "coatnet_of_these_tests"
 
@@ -65,7 +68,12 @@ def test_predict_reports_a_bad_file_and_goes_on(run_folder, tmp_path, capsys):
     assert main(["predict", *pictures, "--model", str(run_folder / "model.keras")]) == 1
     out, err = capsys.readouterr()
     assert [line.split(":")[0] for line in out.splitlines()] == [pictures[0], pictures[2]]
-    assert err == f"keras-coatnet predict: {pictures[1]}: not a picture in a format that PIL knows\n"
+    assert err.splitlines()[0] == f"keras-coatnet predict: {pictures[1]}: not a picture in a format that PIL knows"
+
+
+def test_saved_model_remembers_what_was_done_to_its_pictures(run_folder):
+    model = keras.models.load_model(run_folder / "model.keras", compile=False)
+    assert preprocessing_of(model) == PREPROCESSING
 
 
 def test_train_tells_the_accuracy_on_held_out_images(tmp_path, capsys):

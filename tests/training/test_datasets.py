@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_coatnet.images.preprocess import normalise
-from keras_coatnet.training.datasets import EvaluationBatches, Example, TrainingBatches, load_images, open_image_folder
+from keras_coatnet.images.preprocess import normalise, preprocess
+from keras_coatnet.training.datasets import (
+    PREPROCESSING,
+    EvaluationBatches,
+    Example,
+    TrainingBatches,
+    load_images,
+    open_image_folder,
+)
 
 pytestmark = pytest.mark.backend_free
 
@@ -134,3 +141,10 @@ def test_evaluation_counts_every_picture_once_and_padding_never():
     labels, weights = (np.concatenate([part[k] for part in parts]) for k in (1, 2))
     np.testing.assert_array_equal(labels[weights > 0], np.arange(10))
     assert weights.sum() == 10
+
+
+def test_what_models_remember_is_what_was_done_to_their_pictures(tmp_path):
+    picture = np.random.default_rng(0).integers(0, 256, (9, 14, 3), np.uint8)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    images, _ = load_images([Example(tmp_path / "a.png", 0)], (6, 8))
+    np.testing.assert_array_equal(normalise(images[0]), preprocess(picture, PREPROCESSING, (6, 8)))

@@ -1,0 +1,1 @@
+"""Pictures to labels with a model: made ready, classified in batches, decoded."""
