@@ -25,7 +25,7 @@ class Cost(NamedTuple):
 
 
 def count_coatnet(spec, input_shape=None):
-    """Count a model with a top of `spec.num_classes` classes.
+    """Count a model with a top of `spec.num_classes` classes; without a top where that is 0.
 
     Multiply-adds are those of convolutions, dense layers and both attention products. The network over log offsets
     counts too: it runs once a call, whatever the batch. Norms, activations, biases, pools, softmax and the spreading of
@@ -163,6 +163,8 @@ def count_scale(initial_value, width):
 
 def count_head(spec):
     width = spec.widths[-1]
+    if not spec.num_classes:
+        return norm(spec.transformer_norm, width) if spec.head_norm == "before_pool" else Cost()
     costs = [norm(spec.transformer_norm, width) if spec.head_norm else Cost()]
     if spec.hidden_head:
         hidden = width if spec.hidden_head is True else spec.hidden_head

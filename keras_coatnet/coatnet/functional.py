@@ -7,6 +7,7 @@ import keras
 
 from keras_coatnet.coatnet.names import NAME_TABLES
 from keras_coatnet.coatnet.plan import plan_blocks
+from keras_coatnet.coatnet.sizes import check_input_sides
 from keras_coatnet.coatnet.spec import spec_from_config, spec_to_config
 
 
@@ -55,6 +56,19 @@ class CoAtNetModel(keras.Model):
     def origin(self, value):
         # As text, since Keras tracks dictionaries and lists that are attributes of a model.
         self._origin = None if value is None else json.dumps(value)
+
+    def call(self, inputs, training=None, mask=None, **kwargs):
+        self._check_open_sides(inputs)
+        return super().call(inputs, training=training, mask=mask, **kwargs)
+
+    def _check_open_sides(self, inputs):
+        """Where any size shall do, say which ones fit before a backend fails inside some block."""
+        # Behind other layers the stem's map is theirs to know.
+        if self.spec is None or None not in self.input_shape or self.get_layer("stem").input is not self.inputs[0]:
+            return
+        sides = tuple(getattr(inputs, "shape", ()))[1:3]
+        if any(type(side) is int and side % self.spec.size_multiple for side in sides):
+            check_input_sides(self.spec, sides)
 
     # What the weights package asks of a family's model: the peers' names, and what its layers are.
     name_tables = NAME_TABLES

@@ -278,6 +278,13 @@ def test_list_and_channels_are_taken():
     assert kc.count("coatnet_0", [224, 224, 4]).trainable == kc.count("coatnet_0").trainable + extra
 
 
+@pytest.mark.parametrize("name", ["coatnet_0", "coatnet_0_paper", "coatnet_0_rw"])
+def test_without_classes_the_model_without_a_top_is_counted(name):
+    twin = dataclasses.replace(narrow_twin(name), num_classes=0)
+    model = kc.CoAtNet(twin, input_shape=(64, 96, 3), include_top=False)
+    assert (built_count(model)[0], without_seeds(model)) == kc.count(twin, (64, 96))[:2]
+
+
 def built_count(model):
     trainable = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
     return trainable, model.count_params()
@@ -337,7 +344,7 @@ only_pytorch = pytest.mark.skipif(BACKEND != "torch", reason="only PyTorch count
 
 @only_pytorch
 def test_multiply_adds_of_every_form_are_those_pytorch_runs():
-    specs = {name: narrow_twin(name, extra_depth=1) for name in forms()}
+    specs = {name: narrow_twin(name) for name in forms()}
     assert run_and_count(specs, (64, 96)) == {name: kc.count(spec, (64, 96)).macs for name, spec in specs.items()}
 
 

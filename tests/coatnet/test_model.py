@@ -252,6 +252,21 @@ def test_a_variant_is_a_name_or_a_spec():
         kc.CoAtNet(0)
 
 
+def test_open_size_meets_an_image_that_does_not_fit_with_the_nearest_sizes():
+    model = kc.CoAtNet(TIMM, include_top=False, input_shape=(None, None, 3))
+    with pytest.raises(ValueError, match=r"multiples of 32; got 64 x 80\. Nearest to 80: 64 or 96"):
+        model(image((1, 64, 80, 3)))
+    with pytest.raises(ValueError, match=r"multiples of 32; got 80 x 64\. Nearest to 80: 64 or 96"):
+        model.predict(image((1, 80, 64, 3)), verbose=0)
+
+
+def test_open_size_behind_other_layers_is_theirs_to_know():
+    images = keras.Input((None, None, 3))
+    padded = keras.layers.ZeroPadding2D(((0, 0), (0, 16)))(images)
+    model = kc.CoAtNet(TIMM, include_top=False, input_tensor=padded)
+    assert run(model, image((1, 32, 48, 3))).shape == (1, 1, 2, LAST_WIDTH)
+
+
 # Named entry points.
 
 NAMED = {f"CoAtNet{size}": f"coatnet_{size.lower()}" for size in ("T", *"01234567")}
