@@ -128,6 +128,21 @@ def status(code, times=None, then=None, body=b"", headers=()):
     return answer
 
 
+def without_length(data, headers=()):
+    """A file whose end is the end of the connection."""
+
+    def answer(handler, request):
+        handler.send_response(200)
+        for name, value in {"Connection": "close", **dict(headers)}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(data)
+        handler.wfile.flush()
+        hang_up(handler)
+
+    return answer
+
+
 def redirect(target, headers=()):
     return status(302, headers={"Location": target, **dict(headers)})
 

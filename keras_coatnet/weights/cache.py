@@ -119,6 +119,10 @@ def locked(row, purpose, on_wait=None, wait=True):
             if on_wait is not None:
                 on_wait()
             lock.acquire()
+        except NotImplementedError:
+            raise CacheError(
+                f"{name} cannot be locked on this file system; name a folder on another by {HOME_VARIABLE}."
+            ) from None
     try:
         yield
     finally:

@@ -98,7 +98,10 @@ def obtain(row, files, damages, progress, settings):
     for file, url in sources(files):
         part = PartFile(cached_path(row, file))
         try:
-            return acquire(cached_path(row, file), file, url, part, progress, settings)
+            path = acquire(cached_path(row, file), file, url, part, progress, settings)
+            for other in row.files:
+                PartFile(cached_path(row, other)).abandon()  # of no use any more
+            return path
         except SourceFailed as failure:
             failures.append((url, str(failure)))
         except CacheError:

@@ -138,17 +138,19 @@ def receive_once(session, url, part, size, settings, progress):
     if note is not None and note.total == part.length:
         return Stated(note.total, note.sha256)
     with request(session, url, note, part.length, settings) as response:
+        # Before the part is touched: a server in trouble, or a login page, says nothing about what has arrived.
+        check_answer(response, (200,) if note is None else (200, 206, 416))
         if note is not None and not continues(response, note, part.length):
             part.discard()
-            if response.status_code in (206, 416):
+            if response.status_code != 200:
                 raise Interrupted("the server answered with another part of the file than the one asked for")
             note = None
-        check_answer(response)
         stated, total = read_headers(response, part.length if note else 0)
         check_size(total if stated.size is None else stated.size, size)
         if note is None:
             etag = response.headers.get("ETag", "")
-            part.begin(Note(url, etag, total, stated.sha256) if is_strong(etag) else None)
+            can_go_on = is_strong(etag) and not encoded(response)
+            part.begin(Note(url, etag, total, stated.sha256) if can_go_on else None)
         if total is not None:
             check_space(part.path, total - part.length)
         progress.start(part.length, total)
@@ -202,7 +204,7 @@ def find_inner(error):
 
 def continues(response, note, length):
     """Whether an answer goes on exactly where the part ends, in the same file."""
-    if response.status_code != 206:
+    if response.status_code != 206 or encoded(response):
         return False
     found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("Content-Range", "").strip())
     if not found or int(found[1]) != length or response.headers.get("ETag", note.etag) != note.etag:
@@ -210,8 +212,8 @@ def continues(response, note, length):
     return found[3] == "*" or note.total is None or int(found[3]) == note.total
 
 
-def check_answer(response):
-    if response.status_code not in (200, 206):
+def check_answer(response, expected):
+    if response.status_code not in expected:
         raise SourceFailed(f"{response.status_code} {response.reason}".strip())
     if response.headers.get("Content-Type", "").lower().startswith("text/html"):
         raise SourceFailed("it answered with a web page instead of the file")

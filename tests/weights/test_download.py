@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from fetching import DATA, change, content, get, make_row, run_child, sha256, tensors, weight_file
-from server import file, redirect
+from server import file, redirect, without_length
 
 from keras_coatnet.weights import cache
 from keras_coatnet.weights.cache import cached_path
@@ -193,6 +193,17 @@ def test_without_any_hash_what_came_first_is_checked_from_then_on(server):
     assert content(get(row)) == tensors()
     change(path, tensors(seed=1))
     assert content(get(row)) == tensors()
+
+
+def test_a_file_of_unsaid_length_is_taken_if_it_is_the_one(server):
+    server.routes["/f"] = without_length(DATA)
+    assert content(get(make_row(weight_file(server.url("/f"))))) == DATA
+    server.routes["/cut"] = without_length(DATA[:-1])
+    with pytest.raises(DownloadError, match="its sha256 is"):
+        get(make_row(weight_file(server.url("/cut")), tag="cut"))
+    server.routes["/cut"] = without_length(DATA[:-1], {"X-Linked-Size": "300000"})
+    with pytest.raises(DownloadError, match="cut after 299,999 of 300,000 bytes"):
+        get(make_row(weight_file(server.url("/cut")), tag="cut"))
 
 
 def test_a_compressed_answer_is_unpacked(server):

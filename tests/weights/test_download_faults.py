@@ -1,6 +1,7 @@
 """Every way a download can go wrong, against a server on loopback: success, or one clear error and no partial file."""
 
 import errno
+import gzip
 import io
 import os
 
@@ -78,6 +79,44 @@ def test_a_file_that_changed_meanwhile_is_started_over(server):
 @pytest.mark.parametrize("content_range", ["bytes 0-299999/300000", "bytes 150000-299999/4", "nonsense"])
 def test_another_range_than_the_one_asked_for_is_refused(server, content_range):
     server.routes["/f"] = file(DATA, cuts=[0.5], content_range=content_range)
+    assert_whole(get(make_row(weight_file(server.url("/f")))))
+    assert [request.range_start for request in server.requests] == [None, 150_000, None]
+
+
+@pytest.mark.parametrize("trouble", [status(503), status(200, headers={"Content-Type": "text/html"}), status(404)])
+def test_a_server_in_trouble_costs_no_part(server, home, trouble):
+    left = ["weights.h5.part", "weights.h5.part.json"]
+    row = make_row(weight_file(server.url("/f")))
+    server.routes["/f"] = file(DATA, cuts=[0.5] * 99)
+    failure(row, home, left=left)
+    server.routes["/f"] = trouble
+    failure(row, home, left=left)
+    server.routes["/f"] = file(DATA)
+    assert_whole(get(row))
+    assert server.requests[-1].range_start == len(DATA) // 2
+
+
+def test_a_cut_compressed_answer_is_started_over(server):
+    packed = gzip.compress(DATA)
+    server.routes["/f"] = file(packed, cuts=[0.5], headers={"Content-Encoding": "gzip"})
+    assert_whole(get(make_row(weight_file(server.url("/f")))))
+    assert server.requests[1].range_start is None
+
+
+def test_the_part_of_one_file_goes_when_another_has_come(server):
+    server.routes |= {"/cut": file(DATA, cuts=[0.5] * 99), "/f": file(DATA)}
+    row = make_row(weight_file(server.url("/cut"), name="first.h5"), weight_file(server.url("/f")))
+    assert_whole(get(row))
+
+
+def test_a_416_is_started_over(server):
+    def answer(handler, request):
+        (status(416) if request.range_start else file(DATA, cuts=[0.5]))(handler, request)
+
+    def again(handler, request):
+        (answer if request.number < 2 else file(DATA))(handler, request)
+
+    server.routes["/f"] = again
     assert_whole(get(make_row(weight_file(server.url("/f")))))
     assert [request.range_start for request in server.requests] == [None, 150_000, None]
 

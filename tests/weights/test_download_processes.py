@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from fetching import (
@@ -19,7 +20,7 @@ from fetching import (
 from server import file, held
 
 from keras_coatnet.weights.cache import cached_path
-from keras_coatnet.weights.converted import load_converted
+from keras_coatnet.weights.converted import load_converted, store_converted
 from keras_coatnet.weights.download import fetch
 from keras_coatnet.weights.progress import Progress
 
@@ -54,6 +55,14 @@ def test_a_killed_download_is_gone_on_with(server, home, tmp_path):
     assert server.requests[1].range_start == arrived
 
 
+def test_a_download_killed_at_its_last_byte_asks_for_nothing_more(server, home, tmp_path):
+    row = make_row(weight_file(server.url("/f")))
+    run_child(row, "fetch", str(len(DATA)), manifest=tmp_path / "rows.json")
+    assert files_in(home) == ["weights.h5.part", "weights.h5.part.json"]
+    assert_whole(get(row))
+    assert len(server.requests) == 1
+
+
 def test_a_killed_download_whose_part_was_damaged_starts_over(server, tmp_path):
     server.routes["/f"] = file(DATA)
     row = make_row(weight_file(server.url("/f")))
@@ -62,6 +71,15 @@ def test_a_killed_download_whose_part_was_damaged_starts_over(server, tmp_path):
         part.write(b"\0" * 500)
     assert_whole(get(row))
     assert server.requests[-1].range_start is None
+
+
+def test_a_conversion_killed_before_it_was_recorded_is_made_anew(server):
+    row = make_row(weight_file(server.url("/f")))
+    get(row)
+    path = store_converted(row, lambda path: Path(path).write_bytes(b"whole"))
+    os.remove(path + ".json")
+    assert load_converted(row) is None
+    assert store_converted(row, lambda path: Path(path).write_bytes(b"again")) == load_converted(row) == path
 
 
 def test_an_interrupted_download_lets_go_of_its_lock(server):
