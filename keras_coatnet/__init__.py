@@ -1,5 +1,16 @@
 """CoAtNet and CoaT for Keras 3, on TensorFlow, JAX and PyTorch."""
 
+try:
+    import keras as _keras  # noqa: F401
+except ModuleNotFoundError as error:
+    if error.name not in ("tensorflow", "jax", "torch"):
+        raise
+    raise ModuleNotFoundError(
+        f"Keras' backend {error.name} is not installed. Install one of three, pip install 'keras-coatnet[jax]', "
+        "'keras-coatnet[tensorflow]' or 'keras-coatnet[torch]', and name it in the environment variable KERAS_BACKEND.",
+        name=error.name,
+    ) from None
+
 from keras_coatnet import layers as layers
 from keras_coatnet.coatnet.model import CoAtNet as CoAtNet
 from keras_coatnet.coatnet.model import CoAtNet0 as CoAtNet0
@@ -27,3 +38,4 @@ from keras_coatnet.registry import stage_outputs as stage_outputs
 from keras_coatnet.version import __version__ as __version__
 from keras_coatnet.weights.checkpoint import load_checkpoint as load_checkpoint
 from keras_coatnet.weights.checkpoint import save_checkpoint as save_checkpoint
+from keras_coatnet.weights.manifest import list_pretrained as list_pretrained

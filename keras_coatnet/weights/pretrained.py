@@ -92,7 +92,12 @@ def convert(row, name_tables, spec, build):
     Returns: the path of the converted file, or of the download where the cache cannot keep another one.
     """
     path = fetch(row, visible_progress())
-    file, table = read_for(spec, name_tables, path)
+    try:
+        file, table = read_for(spec, name_tables, path)
+    except ValueError:
+        # Damage that left size and time of change as they were: the whole hash tells it, and fetches the file anew.
+        path = fetch(row, visible_progress(), verify=True)
+        file, table = read_for(spec, name_tables, path)
     with without_initial_values():
         model = build((row.input_size, row.input_size, 3), row.num_classes)
     load_file(model, file, table)
