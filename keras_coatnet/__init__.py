@@ -1,7 +1,7 @@
 """CoAtNet and CoaT for Keras 3, on TensorFlow, JAX and PyTorch."""
 
 try:
-    import keras as _keras  # noqa: F401
+    import keras as _keras
 except ModuleNotFoundError as error:
     if error.name not in ("tensorflow", "jax", "torch"):
         raise
