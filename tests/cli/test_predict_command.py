@@ -178,6 +178,7 @@ def test_progress_bar_is_drawn_on_a_terminal_only(capsys, monkeypatch):
     assert "\x1b[" in sys.stderr.getvalue()
 
 
+@pytest.mark.backend_free
 def test_reader_that_goes_away_ends_it_quietly(folder):
     """As `| head -1` does; in a process of its own, since it closes standard output."""
     code = "import sys; from keras_coatnet.cli.main import main; sys.exit(main(sys.argv[1:]))"
