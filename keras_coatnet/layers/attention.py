@@ -3,11 +3,13 @@
 import keras
 from keras import ops
 
+from keras_coatnet.layers.arguments import check_choice, check_counts, check_rates
 from keras_coatnet.layers.composite import CompositeLayer, at_least_float32
 from keras_coatnet.layers.dropout import Dropout
 from keras_coatnet.layers.initializers import serialize_initializer
 from keras_coatnet.layers.pointwise import pointwise
 from keras_coatnet.layers.relative_position import LogOffsetPositionBias, RelativePositionBiasTable
+from keras_coatnet.layers.table_resize import RULES
 
 RELATIVE_POSITIONS = ("table", "mlp", None)
 BIAS_PLACES = ("before_softmax", "after_softmax")
@@ -60,13 +62,13 @@ class RelativeMultiHeadSelfAttention(CompositeLayer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        for argument, value in (("num_heads", num_heads), ("head_dim", head_dim)):
-            if value < 1:
-                raise ValueError(f"{argument} must be at least 1; got {value!r}.")
-        if relative_position not in RELATIVE_POSITIONS:
-            raise ValueError(f"relative_position must be one of {RELATIVE_POSITIONS}; got {relative_position!r}.")
-        if bias_place not in BIAS_PLACES:
-            raise ValueError(f"bias_place must be one of {BIAS_PLACES}; got {bias_place!r}.")
+        check_counts(num_heads=num_heads, head_dim=head_dim, mlp_hidden_width=mlp_hidden_width)
+        check_choice("relative_position", relative_position, RELATIVE_POSITIONS)
+        check_choice("bias_place", bias_place, BIAS_PLACES)
+        check_choice("table_resize", table_resize, RULES)
+        check_rates(
+            mlp_dropout_rate=mlp_dropout_rate, attention_dropout_rate=attention_dropout_rate, dropout_rate=dropout_rate
+        )
         self.num_heads = num_heads
         self.head_dim = head_dim
         self.output_width = output_width

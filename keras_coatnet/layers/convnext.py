@@ -3,14 +3,15 @@
 import keras
 
 from keras_coatnet.layers.activation import activation_name, get_activation
+from keras_coatnet.layers.arguments import check_choice, check_counts, check_rates
 from keras_coatnet.layers.composite import CompositeLayer
-from keras_coatnet.layers.depthwise import DepthwiseConv2D
+from keras_coatnet.layers.depthwise import PADDINGS, DepthwiseConv2D, convolved_size
 from keras_coatnet.layers.drop_path import DropPath
 from keras_coatnet.layers.initializers import serialize_initializer
 from keras_coatnet.layers.layer_scale import LayerScale
-from keras_coatnet.layers.normalization import normalization
+from keras_coatnet.layers.normalization import NORMALIZATIONS, normalization
 from keras_coatnet.layers.pointwise import pointwise
-from keras_coatnet.layers.pooling import check_pool, pool, pooled_size
+from keras_coatnet.layers.pooling import POOLS, check_same_size, pool, pooled_size
 
 
 @keras.saving.register_keras_serializable(package="keras_coatnet")
@@ -33,7 +34,8 @@ class ConvNeXtBlock(CompositeLayer):
         kernel_initializer: None is Glorot uniform.
 
     Shapes: (B, H, W, C) -> (B, H', W', width).
-    Raises: ValueError for a width that is no multiple of the input's, an unknown pool or norm.
+    Raises: ValueError for an unknown pool, norm or padding, and at build for a width that is no multiple of the input's
+        or a map of which branch and shortcut make different sizes.
     Source: arXiv 2201.03545; timm's ConvNeXtBlock of coatnext.
     """
 
@@ -56,7 +58,11 @@ class ConvNeXtBlock(CompositeLayer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        check_pool(shortcut_pool, "shortcut_pool")
+        check_counts(width=width, strides=strides, kernel_size=kernel_size)
+        check_choice("padding", padding, PADDINGS)
+        check_choice("norm", norm, NORMALIZATIONS)
+        check_choice("shortcut_pool", shortcut_pool, POOLS)
+        check_rates(drop_path_rate=drop_path_rate)
         self.width = width
         self.strides = strides
         self.expansion = expansion
@@ -105,6 +111,8 @@ class ConvNeXtBlock(CompositeLayer):
 
     def _build_sublayers(self, input_shape, hidden_width):
         output_shape = self.compute_output_shape(input_shape)
+        branch = [convolved_size(side, self.padding, self.kernel_size, self.strides) for side in input_shape[1:3]]
+        check_same_size(self, input_shape, branch, output_shape[1:3])
         self.depthwise.build(input_shape)
         self.norm.build(output_shape)
         self.mlp_expansion.build(output_shape)

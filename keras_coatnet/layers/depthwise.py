@@ -3,7 +3,11 @@
 import keras
 from keras import ops
 
+from keras_coatnet.layers.arguments import check_choice
 from keras_coatnet.layers.initializers import Constant, get_depthwise_initializer
+
+# What keeps a map's size at stride 1 and an odd kernel.
+PADDINGS = ("symmetric", "same")
 
 
 @keras.saving.register_keras_serializable(package="keras_coatnet")
@@ -26,10 +30,8 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
     def __init__(
         self, kernel_size, strides=1, padding="valid", depth_multiplier=1, depthwise_initializer=None, **kwargs
     ):
-        if padding not in ("valid", "same", "symmetric"):
-            raise ValueError(f'padding must be "valid", "same" or "symmetric"; got {padding!r}.')
-        if kwargs.setdefault("data_format", "channels_last") != "channels_last":
-            raise ValueError(f'data_format must be "channels_last"; got {kwargs["data_format"]!r}.')
+        check_choice("padding", padding, ("valid", *PADDINGS))
+        check_choice("data_format", kwargs.setdefault("data_format", "channels_last"), ("channels_last",))
         kwargs.setdefault("bias_initializer", Constant(0.0))
         super().__init__(
             kernel_size,

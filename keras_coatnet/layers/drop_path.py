@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_coatnet.layers.arguments import check_rates
 from keras_coatnet.layers.random_state import SavedRandomState
 
 
@@ -24,8 +25,7 @@ class DropPath(SavedRandomState, keras.layers.Layer):
 
     def __init__(self, rate=0.0, seed=None, **kwargs):
         super().__init__(**kwargs)
-        if not 0.0 <= rate < 1.0:
-            raise ValueError(f"rate must be at least 0 and below 1; got {rate!r}.")
+        check_rates(rate=rate)
         self.rate = rate
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)

@@ -3,13 +3,14 @@
 import keras
 
 from keras_coatnet.layers.activation import activation_name, get_activation
+from keras_coatnet.layers.arguments import check_choice, check_counts, check_rates
 from keras_coatnet.layers.composite import CompositeLayer
-from keras_coatnet.layers.depthwise import DepthwiseConv2D
+from keras_coatnet.layers.depthwise import PADDINGS, DepthwiseConv2D, convolved_size
 from keras_coatnet.layers.drop_path import DropPath
 from keras_coatnet.layers.initializers import serialize_initializer
-from keras_coatnet.layers.normalization import normalization
+from keras_coatnet.layers.normalization import NORMALIZATIONS, normalization
 from keras_coatnet.layers.pointwise import pointwise
-from keras_coatnet.layers.pooling import check_pool, pool, pooled_size
+from keras_coatnet.layers.pooling import POOLS, check_same_size, pool, pooled_size
 from keras_coatnet.layers.squeeze_excite import SqueezeExcite
 
 STRIDE_PLACES = ("depthwise", "expand", "pool")
@@ -48,7 +49,8 @@ class MBConv(CompositeLayer):
         kernel_initializer, squeeze_initializer: None is Glorot uniform.
 
     Shapes: (B, H, W, C) -> (B, H', W', width).
-    Raises: ValueError for an unknown place of stride or squeeze, an unknown pool or norm.
+    Raises: ValueError for an unknown pool, norm, padding or place of stride or squeeze, and at build for a map of which
+        branch and shortcut make different sizes.
     Source: CoAtNet, arXiv 2106.04803; V1 and V2 as in keras_cv_attention_models.
     """
 
@@ -81,12 +83,14 @@ class MBConv(CompositeLayer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        check_pool(shortcut_pool, "shortcut_pool")
-        check_pool(branch_pool, "branch_pool")
-        if stride_in not in STRIDE_PLACES:
-            raise ValueError(f"stride_in must be one of {', '.join(STRIDE_PLACES)}; got {stride_in!r}.")
-        if squeeze_place not in SQUEEZE_PLACES:
-            raise ValueError(f"squeeze_place must be one of {', '.join(SQUEEZE_PLACES)}; got {squeeze_place!r}.")
+        check_counts(width=width, expanded_width=expanded_width, strides=strides, kernel_size=kernel_size)
+        check_choice("stride_in", stride_in, STRIDE_PLACES)
+        check_choice("padding", padding, PADDINGS)
+        check_choice("norm", norm, NORMALIZATIONS)
+        check_choice("squeeze_place", squeeze_place, SQUEEZE_PLACES)
+        check_choice("shortcut_pool", shortcut_pool, POOLS)
+        check_choice("branch_pool", branch_pool, POOLS)
+        check_rates(drop_path_rate=drop_path_rate)
         self.width = width
         self.expanded_width = expanded_width
         self.squeeze_width = squeeze_width
@@ -153,6 +157,7 @@ class MBConv(CompositeLayer):
 
     def _build_sublayers(self, input_shape):
         output_shape = self.compute_output_shape(input_shape)
+        check_same_size(self, input_shape, self._branch_size(input_shape), output_shape[1:3])
         expanded = (*output_shape[:-1], self.expanded_width)
         self.prenorm.build(input_shape)
         self.expansion.build(input_shape)
@@ -164,6 +169,15 @@ class MBConv(CompositeLayer):
         self.projection.build(expanded)
         if self.shortcut is not None:
             self.shortcut.build(input_shape)
+
+    def _branch_size(self, input_shape):
+        sides = input_shape[1:3]
+        if self.stride_in == "pool":
+            sides = [pooled_size(side, self.branch_pool, self.strides) for side in sides]
+        elif self.stride_in == "expand":
+            sides = [None if side is None else -(-side // self.strides) for side in sides]
+        strides = self.strides if self.stride_in == "depthwise" else 1
+        return [convolved_size(side, self.padding, self.kernel_size, strides) for side in sides]
 
     def call(self, x, training=None):
         y = self.prenorm_activation(self._normalize(self.prenorm, x, training))

@@ -2,9 +2,10 @@
 
 import keras
 
+from keras_coatnet.layers.arguments import check_choice
 from keras_coatnet.layers.initializers import Constant
 
-KINDS = ("batch", "layer")
+NORMALIZATIONS = ("batch", "layer")
 
 
 def normalization(kind, *, epsilon, momentum, name, dtype):
@@ -19,8 +20,7 @@ def normalization(kind, *, epsilon, momentum, name, dtype):
     Raises:
         ValueError: another `kind`.
     """
-    if kind not in KINDS:
-        raise ValueError(f"A normalization is one of {', '.join(KINDS)}; got {kind!r}.")
+    check_choice("norm", kind, NORMALIZATIONS)
     affine = {"gamma_initializer": Constant(1.0), "beta_initializer": Constant(0.0)}
     if kind == "layer":
         return keras.layers.LayerNormalization(epsilon=epsilon, **affine, name=name, dtype=dtype)

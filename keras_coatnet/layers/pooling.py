@@ -2,7 +2,7 @@
 
 from keras import ops
 
-KINDS = ("max", "average", "max3x3")
+POOLS = ("max", "average", "max3x3")
 
 
 def pool(x, kind, stride):
@@ -31,7 +31,18 @@ def pooled_size(size, kind, stride):
     return size // stride if kind == "average" else -(-size // stride)
 
 
-def check_pool(kind, argument):
-    """Raise a ValueError unless `kind` is a pool."""
-    if kind not in KINDS:
-        raise ValueError(f"{argument} must be one of {', '.join(KINDS)}; got {kind!r}.")
+def check_same_size(layer, input_shape, branch, shortcut):
+    """Raise a ValueError unless both paths of a residual block give the same map of at least one pixel.
+
+    Args:
+        layer: the block, for its name.
+        input_shape: of the block.
+        branch, shortcut: (H, W) behind either path; None is open.
+    """
+    for known, other in zip(branch, shortcut, strict=True):
+        if known is not None and other is not None and not known == other > 0:
+            raise ValueError(
+                f"{layer.name}: from a map of {input_shape[1]} x {input_shape[2]} pixels the branch gives "
+                f"{branch[0]} x {branch[1]} and the shortcut {shortcut[0]} x {shortcut[1]}. Both must be equal and at "
+                f"least 1 x 1: take a side that is a multiple of strides={layer.strides}, or another pool or padding."
+            )

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_coatnet.layers.arguments import check_choice, check_counts, check_rates
 from keras_coatnet.layers.composite import CompositeLayer
 from keras_coatnet.layers.dropout import Dropout
 from keras_coatnet.layers.initializers import Constant, get_initializer, serialize_initializer
@@ -53,8 +54,7 @@ class RelativePositionBias(CompositeLayer):
 
     def __init__(self, num_heads, **kwargs):
         super().__init__(**kwargs)
-        if num_heads < 1:
-            raise ValueError(f"num_heads must be at least 1; got {num_heads!r}.")
+        check_counts(num_heads=num_heads)
         self.num_heads = num_heads
 
     def values(self, height, width, training):
@@ -102,8 +102,7 @@ class RelativePositionBiasTable(RelativePositionBias):
 
     def __init__(self, num_heads, grid=None, resize="bilinear", initializer=None, **kwargs):
         super().__init__(num_heads, **kwargs)
-        if resize not in RULES:
-            raise ValueError(f"resize must be one of {', '.join(RULES)}; got {resize!r}.")
+        check_choice("resize", resize, RULES)
         self.grid = None if grid is None else tuple(grid)
         self.resize = resize
         self.initializer = initializer
@@ -213,6 +212,8 @@ class LogOffsetPositionBias(RelativePositionBias):
 
     def __init__(self, num_heads, hidden_width=512, dropout_rate=0.125, kernel_initializer=None, **kwargs):
         super().__init__(num_heads, **kwargs)
+        check_counts(hidden_width=hidden_width)
+        check_rates(dropout_rate=dropout_rate)
         self.hidden_width = hidden_width
         self.dropout_rate = dropout_rate
         self.kernel_initializer = kernel_initializer

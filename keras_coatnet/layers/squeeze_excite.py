@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_coatnet.layers.activation import activation_name, get_activation
+from keras_coatnet.layers.arguments import check_counts
 from keras_coatnet.layers.composite import CompositeLayer
 from keras_coatnet.layers.initializers import serialize_initializer
 from keras_coatnet.layers.pointwise import pointwise
@@ -25,8 +26,7 @@ class SqueezeExcite(CompositeLayer):
 
     def __init__(self, reduced_width, activation="gelu", kernel_initializer=None, **kwargs):
         super().__init__(**kwargs)
-        if reduced_width < 1:
-            raise ValueError(f"reduced_width must be at least 1; got {reduced_width!r}.")
+        check_counts(reduced_width=reduced_width)
         self.reduced_width = reduced_width
         self.activation = get_activation(activation)
         self._activation = activation

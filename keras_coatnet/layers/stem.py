@@ -4,10 +4,11 @@ import keras
 from keras import ops
 
 from keras_coatnet.layers.activation import activation_name, get_activation
+from keras_coatnet.layers.arguments import check_choice, check_counts
 from keras_coatnet.layers.composite import CompositeLayer
-from keras_coatnet.layers.depthwise import convolved_size
+from keras_coatnet.layers.depthwise import PADDINGS, convolved_size
 from keras_coatnet.layers.initializers import Constant, get_initializer, serialize_initializer
-from keras_coatnet.layers.normalization import normalization
+from keras_coatnet.layers.normalization import NORMALIZATIONS, normalization
 
 
 @keras.saving.register_keras_serializable(package="keras_coatnet")
@@ -25,7 +26,7 @@ class Stem(CompositeLayer):
         kernel_initializer: None is Glorot uniform.
 
     Shapes: (B, H, W, C) -> (B, H', W', widths[-1]).
-    Raises: ValueError where widths, strides and kernel_sizes differ in number.
+    Raises: ValueError where widths, strides and kernel_sizes differ in number, for an unknown padding or norm.
     Source: CoAtNet, arXiv 2106.04803, table 3.
     """
 
@@ -49,6 +50,10 @@ class Stem(CompositeLayer):
                 "widths, strides and kernel_sizes need one entry a convolution; "
                 f"got widths={tuple(widths)}, strides={tuple(strides)}, kernel_sizes={tuple(kernel_sizes)}."
             )
+        for width, stride, kernel_size in zip(widths, strides, kernel_sizes, strict=True):
+            check_counts(widths=width, strides=stride, kernel_sizes=kernel_size)
+        check_choice("padding", padding, PADDINGS)
+        check_choice("norm", norm, NORMALIZATIONS)
         self.widths = tuple(widths)
         self.strides = tuple(strides)
         self.kernel_sizes = tuple(kernel_sizes)

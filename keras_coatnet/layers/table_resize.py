@@ -8,6 +8,8 @@ import itertools
 import numpy as np
 from keras import ops
 
+from keras_coatnet.layers.arguments import check_choice
+
 RULES = ("bilinear", "geometric")
 
 
@@ -25,8 +27,7 @@ def resize_table(table, grid, new_grid, rule="bilinear"):
     Returns: float32 array ((2H'-1)(2W'-1), heads); the same values where the grids are equal.
     Raises: ValueError for an unknown rule.
     """
-    if rule not in RULES:
-        raise ValueError(f"A table is resized by one of {', '.join(RULES)}; got {rule!r}.")
+    check_choice("rule", rule, RULES)
     if tuple(grid) == tuple(new_grid):
         return np.asarray(table)
     lengths, new_lengths = ([2 * side - 1 for side in sides] for sides in (grid, new_grid))

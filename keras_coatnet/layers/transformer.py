@@ -3,15 +3,16 @@
 import keras
 
 from keras_coatnet.layers.activation import activation_name, get_activation
+from keras_coatnet.layers.arguments import check_choice, check_counts, check_rates
 from keras_coatnet.layers.attention import RelativeMultiHeadSelfAttention
 from keras_coatnet.layers.composite import CompositeLayer
 from keras_coatnet.layers.drop_path import DropPath
 from keras_coatnet.layers.dropout import Dropout
 from keras_coatnet.layers.initializers import serialize_initializer
 from keras_coatnet.layers.layer_scale import LayerScale
-from keras_coatnet.layers.normalization import normalization
+from keras_coatnet.layers.normalization import NORMALIZATIONS, normalization
 from keras_coatnet.layers.pointwise import pointwise
-from keras_coatnet.layers.pooling import check_pool, pool, pooled_size
+from keras_coatnet.layers.pooling import POOLS, check_same_size, pool, pooled_size
 
 
 @keras.saving.register_keras_serializable(package="keras_coatnet")
@@ -82,7 +83,10 @@ class TransformerBlock(CompositeLayer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        check_pool(pool, "pool")
+        check_counts(width=width, strides=strides)
+        check_choice("norm", norm, NORMALIZATIONS)
+        check_choice("pool", pool, POOLS)
+        check_rates(drop_path_rate=drop_path_rate, position_dropout_rate=position_dropout_rate)
         self.width = width
         self.strides = strides
         self.expansion = expansion
@@ -149,6 +153,7 @@ class TransformerBlock(CompositeLayer):
 
     def _build_sublayers(self, input_shape, hidden_width):
         output_shape = self.compute_output_shape(input_shape)
+        check_same_size(self, input_shape, output_shape[1:3], output_shape[1:3])
         pooled_shape = (*output_shape[:-1], input_shape[-1])
         self.attention_norm.build(input_shape)
         self.attention.build(pooled_shape)
