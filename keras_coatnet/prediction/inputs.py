@@ -24,7 +24,7 @@ def preprocess_input(images, model_or_tag):
             "imagenet" weights. A model says itself what it takes (`model.preprocessing`, else what its weights' row in
             the manifest says); others get ImageNet's mean and spread and a center crop of 0.95.
 
-    Shapes: -> float32 (N, H, W, 3), or (N, 3, H, W) for a model with channels first.
+    Shapes: -> float32 (N, H, W, 3), or (N, 3, H, W) for a model with channels first; by name, if Keras is set to them.
 
     Raises:
         UnreadableImage: a file cannot be read.
@@ -32,7 +32,7 @@ def preprocess_input(images, model_or_tag):
     """
     if isinstance(model_or_tag, str):
         preprocessing, size = _by_name(model_or_tag)
-        channels_first = False
+        channels_first = keras.config.image_data_format() == "channels_first"
     else:
         preprocessing, size = preprocessing_of(model_or_tag), input_size(model_or_tag)
         channels_first = takes_channels_first(model_or_tag)

@@ -12,6 +12,7 @@ import keras_coatnet as kc
 from keras_coatnet.images.preprocess import DEFAULT_PREPROCESSING, Preprocessing, preprocess
 from keras_coatnet.images.read import UnreadableImage
 from keras_coatnet.prediction.inputs import input_size, preprocessing_of, takes_channels_first
+from keras_coatnet.weights.manifest import load_manifest
 
 SQUASH = Preprocessing((0.5, 0.5, 0.5), (0.5, 0.5, 0.5), 1.0, "squash")
 
@@ -96,6 +97,19 @@ def test_name_of_released_weights_says_how(name, mean, size, picture):
     assert batch.shape == (1, size, size, 3)
     np.testing.assert_allclose(batch[..., 0], 0, atol=1e-3)
     assert np.abs(batch[..., 2]).max() == pytest.approx(0 if mean == 0.5 else (0.485 - 0.406) / 0.225, abs=1e-3)
+
+
+def test_every_row_of_the_manifest_says_something_possible():
+    rows = load_manifest()
+    assert len(rows) == 18
+    modes = {Preprocessing(**dataclasses.asdict(row.preprocessing)).crop_mode for row in rows}
+    assert modes == {"center", "squash"}
+
+
+def test_name_gives_channels_first_where_keras_is_set_to_them(picture, monkeypatch):
+    last = kc.preprocess_input(picture, "coatnet_0")
+    monkeypatch.setattr(keras.config, "image_data_format", lambda: "channels_first")
+    np.testing.assert_array_equal(kc.preprocess_input(picture, "coatnet_0"), np.moveaxis(last, -1, 1))
 
 
 @pytest.mark.parametrize(
