@@ -8,8 +8,7 @@ class CompositeLayer(keras.layers.Layer):
 
     Every sub-layer is created with `dtype=self.dtype_policy` and kept in an attribute that has the sub-layer's own
     name: `.weights.h5` keys come from these attributes. `call` works on plain tensors, so intermediate maps are freed
-        as soon
-    as they are dead.
+    as soon as they are dead.
     """
 
     def get_config(self):

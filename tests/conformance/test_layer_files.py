@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 from layer_cases import CASES
-from running import BACKEND, randomize, run
+from running import BACKEND, image, randomize, run
 
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 # On PyTorch, Keras' unseeded dropout draws from PyTorch's own global generator and leaves the layer's state alone.
@@ -21,6 +21,9 @@ random_cases = pytest.mark.parametrize(
 skips_other_layers = pytest.mark.filterwarnings(
     "ignore:Layer .* does not have a `quantize` method implemented:UserWarning"
 )
+
+# Blocks in blocks: the policies of their Dense layers travel through two configs.
+QUANTIZED_IN_HALF_PRECISION = ("MBConv-squeeze_before_norm", "TransformerBlock-mlp_position")
 
 
 def one_layer_model(case, **changes):
@@ -71,20 +74,41 @@ def test_weights_file_keeps_outputs(case, reference, tmp_path):
     np.testing.assert_array_equal(run(loaded, reference.x), reference.y)
 
 
+def quantized_layers(model):
+    return [layer for layer in model._flatten_layers() if layer.quantization_mode == "int8"]
+
+
 @skips_other_layers
 @each_case
 def test_quantized_model_survives_a_file(case, reference, tmp_path):
     model = filled_model(case)
     dense = [layer for layer in model._flatten_layers() if type(layer) is keras.layers.Dense]
     quantize(model)
-    assert all(layer.quantization_mode == "int8" for layer in dense)
+    assert quantized_layers(model) == dense
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert loaded.get_layer("layer").get_config() == model.get_layer("layer").get_config()
     found = run(loaded, reference.x)
+    assert {layer.path for layer in quantized_layers(loaded)} == {layer.path for layer in dense}
     np.testing.assert_array_equal(found, run(model, reference.x))
     # Eight bits a weight and an activation.
     assert np.abs(found - reference.y).max() <= 0.1 * np.abs(reference.y).max()
+
+
+@skips_other_layers
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.id in QUANTIZED_IN_HALF_PRECISION], ids=lambda case: case.id
+)
+def test_quantized_model_keeps_its_half_precision_in_a_file(case, policy, tmp_path):
+    model = filled_model(case, dtype=policy)
+    quantize(model)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    precisions = [(layer.path, layer.compute_dtype) for layer in quantized_layers(loaded)]
+    assert precisions == [(layer.path, policy.removeprefix("mixed_")) for layer in quantized_layers(model)]
+    x = image(case.shape)
+    np.testing.assert_array_equal(run(loaded, x), run(model, x))
 
 
 @random_cases

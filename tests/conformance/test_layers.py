@@ -143,6 +143,19 @@ def test_every_sublayer_carries_the_dtype_policy(case):
 
 
 @each_case
+def test_users_data_format_changes_nothing(case, reference):
+    """Layers are channels-last inside, whatever Keras is told for images."""
+    before = keras.config.image_data_format()
+    keras.config.set_image_data_format("channels_first")
+    try:
+        layer = reference.copy(case)
+        np.testing.assert_array_equal(run(layer, reference.x), reference.y)
+        assert tuple(layer.compute_output_shape(case.shape)) == reference.y.shape
+    finally:
+        keras.config.set_image_data_format(before)
+
+
+@each_case
 def test_inference_is_deterministic(case, reference):
     np.testing.assert_array_equal(run(reference.layer, reference.x), reference.y)
 
