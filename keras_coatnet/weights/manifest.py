@@ -11,6 +11,7 @@ import math
 import os
 from pathlib import Path
 
+from keras_coatnet.images.preprocess import Preprocessing
 from keras_coatnet.weights.manifest_check import check_manifest
 
 MANIFEST_VARIABLE = "KERAS_COATNET_MANIFEST"
@@ -41,26 +42,6 @@ class WeightFile:
     @property
     def has_hash(self):
         return bool(self.sha256 or self.sha256_prefix or self.md5)
-
-
-@dataclasses.dataclass(frozen=True)
-class Preprocessing:
-    """How images are made ready for a row's weights.
-
-    Args:
-        mean, std: of each channel, for values from 0 to 1.
-        crop: share of the image that is kept.
-        crop_mode: "center", or "squash", which loses the aspect.
-        order: "resize_then_crop" or "crop_then_resize".
-        interpolation: "bicubic" or "bilinear", antialiased.
-    """
-
-    mean: tuple
-    std: tuple
-    crop: float
-    crop_mode: str
-    order: str
-    interpolation: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,14 +99,11 @@ class ManifestRow:
 
 def row_from_json(entry):
     """The `ManifestRow` of one object of a manifest file."""
-    preprocessing = dict(entry["preprocessing"])
-    for key in ("mean", "std"):
-        preprocessing[key] = tuple(preprocessing[key])
     return ManifestRow(
         **{
             **entry,
             "files": tuple(WeightFile(**file) for file in entry["files"]),
-            "preprocessing": Preprocessing(**preprocessing),
+            "preprocessing": Preprocessing(**entry["preprocessing"]),
             "accuracy": tuple(Accuracy(**figures) for figures in entry.get("accuracy", ())),
         }
     )
