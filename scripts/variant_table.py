@@ -1,4 +1,4 @@
-"""Write the generated tables: the short one in README.md, the full ones in docs/models.md.
+"""Write the generated parts: the short table in README.md, the full ones and the cards in docs/models.md.
 
 python scripts/variant_table.py           # writes both pages
 python scripts/variant_table.py --check   # writes nothing; exit status 1 where a page is stale
@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 import keras_coatnet as kc  # noqa: E402
 from keras_coatnet.coatnet.published import FIGURES, Figure  # noqa: E402
+from keras_coatnet.weights.cards import card  # noqa: E402
 from keras_coatnet.weights.manifest import row_from_json, shipped_manifest  # noqa: E402
 
 ORIGINS = {"coatnet": "keras_cv_attention_models", "paper": "paper", "timm": "timm"}
@@ -73,6 +74,13 @@ def weights_link(row, own_size):
     return f"[`{row.tag}`{size}]({page})"
 
 
+def card_text(row):
+    """A heading and a list: everything the manifest says of a row."""
+    (_, title), *fields = card(row)
+    lines = [f"- {name}: `{text}`" if name == "usage" else f"- {name}: {text}" for name, text in fields]
+    return "\n".join([f"### {title}", "", *lines])
+
+
 def percent(top1):
     """As published, with one decimal at least."""
     return f"{top1:.1f}" if round(top1, 1) == top1 else f"{top1:g}"
@@ -121,10 +129,12 @@ def pages():
     short = table(COLUMNS, [cells[name] for name in kc.list_variants() if is_notable(name)])
     full = table(COLUMNS, cells.values())
     published = table(FIGURE_COLUMNS, map(figure_cells, figures))
-    models_text = between_markers(models.read_text(encoding="utf-8"), "variants", full)
+    text = models.read_text(encoding="utf-8")
+    for marker, content in (("variants", full), ("figures", published), ("cards", "\n\n".join(map(card_text, rows)))):
+        text = between_markers(text, marker, content)
     return {
         readme: between_markers(readme.read_text(encoding="utf-8"), "variants", short),
-        models: between_markers(models_text, "figures", published),
+        models: text,
     }
 
 
