@@ -11,6 +11,7 @@ from keras_coatnet.layers.initializers import (
     GlorotUniform,
     Normal,
     NormalFanOut,
+    NumPyInitializer,
     UniformFanIn,
     fans,
     get_depthwise_initializer,
@@ -38,7 +39,7 @@ def test_fans_of_a_kernel():
         (NormalFanOut(), (100, 200), 0.1, None),
         (NormalFanOut(50), (100, 200), 0.2, None),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__ if isinstance(value, NumPyInitializer) else str(value),
 )
 def test_values_have_the_spread_of_the_rule(initializer, shape, deviation, limit):
     values = initializer(shape, "float32")
