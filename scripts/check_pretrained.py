@@ -73,8 +73,8 @@ def serve(folder):
 
 
 def other_size(entry):
-    """A size that the row is resized to: tables grow or shrink."""
-    return {160: 224, 224: 256, 384: 320}[entry["input_size"]]
+    """A size that this row is the nearest to, so that its tables grow or shrink."""
+    return {160: 128, 224: 256, 384: 320}[entry["input_size"]]
 
 
 def write_peer_file(pythons, entry, path):
