@@ -177,6 +177,19 @@ def test_new_variable_is_trained_and_saved_again(tmp_path):
     np.testing.assert_array_equal(to_numpy(loaded.relative_position_bias_table.value), after)
 
 
+def test_store_without_a_grid_is_read_as_one_of_the_layer_s_own():
+    layer = filled(RelativePositionBiasTable(2, name="layer"), SHAPE)
+    table = image((35, 2), seed=4)
+    layer.load_own_variables({"0": table})
+    np.testing.assert_array_equal(to_numpy(layer.relative_position_bias_table.value), table)
+
+
+def test_store_without_a_table_is_refused():
+    layer = filled(RelativePositionBiasTable(2, name="layer"), SHAPE)
+    with pytest.raises(ValueError, match=r"'layer' found no relative_position_bias_table in the file"):
+        layer.load_own_variables({"grid": np.array([3, 4])})
+
+
 def test_open_sides_without_a_grid_are_refused():
     with pytest.raises(ValueError, match=r"needs a grid for its table; got an input of shape \(None, 4, None, 5\)"):
         RelativePositionBiasTable(2).build((None, 4, None, 5))
