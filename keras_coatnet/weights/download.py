@@ -139,7 +139,7 @@ def acquire(target, file, url, part, progress, settings):
     elif is_offline():
         raise SourceFailed(f"not asked, since {OFFLINE_VARIABLE} is set")
     else:
-        with session(settings) as connection:
+        with session(settings, progress) as connection:
             record, fault = receive_checked(connection, url, part, file, first, settings, progress)
     if fault:
         part.discard()
