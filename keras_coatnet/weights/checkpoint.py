@@ -97,7 +97,7 @@ def load_file(model, file, table, *, resize=None, head=None, adapt_channels=Fals
         fresh=tuple(found.fresh),
         resized=tuple(dict.fromkeys(found.resized)),
     )
-    say(report, file, rule)
+    say(report, file, rule, model.options.include_top)
     return report
 
 
@@ -200,12 +200,12 @@ def assign(model, slots, found):
         model.forget_compiled_functions()
 
 
-def say(report, file, rule):
-    """One line for each thing that a user may not have asked for."""
+def say(report, file, rule, has_top):
+    """One line for each thing that a user may not have asked for; who asks for no top wants none of the file's head."""
     if report.resized:
         sizes = ", ".join(f"{shown(old)} to {shown(new)}" for old, new in report.resized)
         logger.warning("%s: relative-position tables resized from %s (%s).", file.name, sizes, rule)
-    if report.left:
+    if report.left and has_top:
         logger.warning("%s: left out, since the model has no place for it: %s.", file.name, ", ".join(report.left))
     if report.fresh:
         logger.warning("%s: fresh, since the file does not fill it: %s.", file.name, ", ".join(report.fresh))
