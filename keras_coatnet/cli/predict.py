@@ -4,12 +4,12 @@ import argparse
 import os
 import sys
 import time
-from contextlib import contextmanager
 
 from keras_coatnet.cli.arguments import positive_integer
 from keras_coatnet.cli.errors import SOME_INPUTS_FAILED, UsageError, bad_input
 from keras_coatnet.cli.picture_paths import STANDARD_INPUT, NoPictures, picture_paths
 from keras_coatnet.cli.prediction_rows import CsvRows, JsonRows, TextRows
+from keras_coatnet.cli.progress import progress_display
 from keras_coatnet.deploy.runtimes import is_exported, open_file
 from keras_coatnet.images.read import UnreadableImage
 from keras_coatnet.prediction.classifier import LARGEST_BATCH, Classifier, NotProbabilities
@@ -117,7 +117,7 @@ def write_answers(answers, total, rows_class, speed=None):
     Returns: the exit code.
     """
     failed = 0
-    with progress_display(total) as advance:
+    with progress_display(total, "pictures") as advance:
         rows = rows_class(sys.stdout)
         try:
             for path, answer in answers:
@@ -165,18 +165,3 @@ class Speed:
             # The first batch compiles the model.
             text += f", {(self.pictures - self.batch_size) / (now - self.warm):.1f} after the first batch"
         return text
-
-
-@contextmanager
-def progress_display(total):
-    """Yields a function to call after each picture; draws a bar on standard error where that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    # Rows that go to the same terminal are printed above the bar; rows that go elsewhere are left alone.
-    with Progress(console=Console(stderr=True), redirect_stdout=sys.stdout.isatty(), transient=True) as progress:
-        task = progress.add_task("pictures", total=total)
-        yield lambda: progress.advance(task)
