@@ -105,7 +105,7 @@ def _write(model, path, format, request, photographs, tolerance, labels):
     if request.quantization == "int8":
         request = dataclasses.replace(request, calibration=np.stack(given))
     prepared, given = prepared[:MOST_COMPARED], given[:MOST_COMPARED]
-    expected = handover.answers(reference, prepared)
+    expected = handover.answers_of_model(reference, prepared)
     verify.check_reference(expected, model.name)
     fused, is_fused = without_norms(reference)
     ready = with_byte_inputs(fused, request)

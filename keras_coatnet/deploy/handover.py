@@ -4,17 +4,17 @@ A child gets a folder: the model's config as JSON and its weights, what to do, a
 there, or an error.
 """
 
-import json
 import os
 import subprocess
 import sys
 import tempfile
 
 import keras
-import numpy as np
 
-from keras_coatnet.deploy import child
+from keras_coatnet.deploy import answers
+from keras_coatnet.deploy.job import LOG_FILE, Job, describe, read_error, read_outputs, write_job
 
+CHILD = "keras_coatnet.deploy.child"
 # A child computes on the processor, where one answer holds for all machines.
 PROCESSOR_ONLY = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
@@ -23,11 +23,11 @@ class ExportFailed(RuntimeError):
     """A writer or a runtime failed; the message is one line."""
 
 
-def answers(model, pictures):
+def answers_of_model(model, pictures):
     """A model's outputs, computed on the processor. Shapes: list of N prepared pictures -> (N, ...)."""
     if is_on_processor():
-        return child.answers_of_model(model, pictures)
-    return _in_child(keras.backend.backend(), model, pictures, None, None)
+        return answers.answers_of_model(model, pictures)
+    return _in_child(keras.backend.backend(), model, Job(pictures))
 
 
 def write_and_answer(model, path, request, backend, pictures):
@@ -44,13 +44,13 @@ def write_and_answer(model, path, request, backend, pictures):
     Raises: ExportFailed with one line; OSError for a full disk and the like.
     """
     if backend != keras.backend.backend() or not is_on_processor():
-        return _in_child(backend, model, pictures, path, request)
+        return _in_child(backend, model, Job(pictures, path, request, (os.path.dirname(path),)))
     try:
-        return child.write_and_answer(model, path, request, pictures)
+        return answers.write_and_answer(model, path, request, pictures)
     except OSError:
         raise
     except Exception as error:
-        raise failure(child.describe(error), path) from error
+        raise failure(describe(error), path) from error
 
 
 def is_on_processor():
@@ -77,34 +77,17 @@ def failure(described, path):
     return ExportFailed(f"{name} could not be written and reloaded: {described['kind']}: {described['text']}")
 
 
-def _in_child(backend, model, pictures, path, request):
+def _in_child(backend, model, job):
     with tempfile.TemporaryDirectory(prefix="keras_coatnet-") as folder:
-        _write_job(folder, model, pictures, path, request)
-        with open(os.path.join(folder, "log.txt"), "w+b") as log:
+        write_job(folder, model, job)
+        with open(os.path.join(folder, LOG_FILE), "w+b") as log:
             code = _run_child(folder, backend, log)
-            error = os.path.join(folder, child.ERROR_FILE)
-            if os.path.isfile(error):
-                with open(error, encoding="utf-8") as file:
-                    raise failure(json.load(file), path)
+            error = read_error(folder)
+            if error is not None:
+                raise failure(error, job.path)
             if code:
                 raise ExportFailed(f"The {backend} process that exports died ({_cause(code)}): {_last_words(log)}")
-        return np.load(os.path.join(folder, child.OUTPUTS_FILE))
-
-
-def _write_job(folder, model, pictures, path, request):
-    job = {
-        "path": path,
-        "request": None if request is None else child.request_to_json(request),
-        "image_data_format": keras.config.image_data_format(),
-        "remove": [] if path is None else [os.path.dirname(path)],
-    }
-    for name, text in ((child.MODEL_FILE, model.to_json()), (child.JOB_FILE, json.dumps(job))):
-        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
-            file.write(text)
-    model.save_weights(os.path.join(folder, child.WEIGHTS_FILE))
-    np.savez(os.path.join(folder, child.PICTURES_FILE), *pictures)
-    if request is not None and request.calibration is not None:
-        np.save(os.path.join(folder, child.CALIBRATION_FILE), request.calibration)
+        return read_outputs(folder)
 
 
 def _run_child(folder, backend, log):
@@ -113,7 +96,7 @@ def _run_child(folder, backend, log):
     environment["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
     # Its own session: Ctrl-C reaches this process alone, which then ends the child.
     with subprocess.Popen(
-        [sys.executable, "-m", child.__name__, folder],
+        [sys.executable, "-m", CHILD, folder],
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=log,

@@ -93,10 +93,9 @@ def with_byte_inputs(model, request):
     mean, std = request.preprocessing.mean, request.preprocessing.std
     inputs = keras.Input(model.input_shape[1:], dtype="uint8", name="images")
     # (bytes / 255 - mean) / std
-    normalise = keras.layers.Rescaling(
-        scale=[1 / (255 * spread) for spread in std],
-        offset=[-center / spread for center, spread in zip(mean, std, strict=True)],
-        dtype=FLOAT32,
-        name="normalise",
-    )
+    scale = [1 / (255 * spread) for spread in std]
+    offset = [-center / spread for center, spread in zip(mean, std, strict=True)]
+    if takes_channels_first(model):
+        scale, offset = ([[[value]] for value in values] for values in (scale, offset))  # (3,) -> (3, 1, 1)
+    normalise = keras.layers.Rescaling(scale, offset, dtype=FLOAT32, name="normalise")
     return keras.Model(inputs, model(normalise(inputs)), name=model.name)

@@ -37,7 +37,8 @@ class Comparison:
 
     def __str__(self):
         noun = "picture" if self.pictures == 1 else "pictures"
-        text = f"logits differ by {self.difference:.1e} of their spread on {self.pictures} {noun}"
+        what = "outputs" if self.agreement is None else "logits"
+        text = f"{what} differ by {self.difference:.1e} of their spread on {self.pictures} {noun}"
         if self.agreement is not None:
             text += f", first class agrees on {self.agreement:.1%}"
         return text
