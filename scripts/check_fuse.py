@@ -3,8 +3,8 @@
     KERAS_BACKEND=torch python scripts/check_fuse.py                 # every variant below a billion parameters
     KERAS_BACKEND=jax python scripts/check_fuse.py coatnet_0 --rounds 5   # with the speed of the fused model
 
-Weights and statistics are random and nothing special: scales of both signs, means off zero. Prints a Markdown table, and
-ends with exit code 1 where a difference is above the bar.
+Weights and statistics are random and nothing special: scales of both signs, means off zero. Prints a Markdown table,
+and ends with exit code 1 where a difference is above the bar.
 """
 
 import argparse
