@@ -46,33 +46,8 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
         )
 
     def call(self, x):
-        y = self._convolve(x)
+        y = convolve_depthwise(x, self.kernel, self.strides, self.dilation_rate, self.padding)
         return y if self.bias is None else y + ops.cast(self.bias, y.dtype)
-
-    def _convolve(self, x):
-        """Choose the form; the only place that asks for a backend."""
-        backend = keras.backend.backend()
-        if backend == "torch":
-            return torch_depthwise(x, self.kernel, self.strides, self.dilation_rate, self._pads(x))
-        refused_by_tensorflow = self.strides[0] != self.strides[1] or (
-            max(self.strides) > 1 and max(self.dilation_rate) > 1
-        )
-        if (backend == "jax" and runs_on_cpu()) or (backend == "tensorflow" and refused_by_tensorflow):
-            return shifted_depthwise(x, self.kernel, self.strides, self.dilation_rate, self._pads(x))
-        return library_depthwise(x, self.kernel, self.strides, self.dilation_rate, self.padding, self._pads(x))
-
-    def _pads(self, x):
-        """((top, bottom), (left, right)) zeros around the map."""
-        return tuple(
-            padding_amounts(
-                self.padding,
-                ops.shape(x)[1 + axis],
-                self.kernel_size[axis],
-                self.strides[axis],
-                self.dilation_rate[axis],
-            )
-            for axis in (0, 1)
-        )
 
     def compute_output_shape(self, input_shape):
         sides = (
@@ -86,6 +61,27 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
             for axis in (0, 1)
         )
         return (input_shape[0], *sides, input_shape[3] * self.depth_multiplier)
+
+
+def convolve_depthwise(x, kernel, strides=(1, 1), dilation_rate=(1, 1), padding="symmetric"):
+    """Depthwise convolution in the fastest form; the only place that asks for a backend.
+
+    Args:
+        x: (B, H, W, C).
+        kernel: (h, w, C, depth_multiplier), a variable or a tensor.
+        strides, dilation_rate, padding: see `DepthwiseConv2D`, the first two a pair each.
+    """
+    pads = tuple(
+        padding_amounts(padding, ops.shape(x)[1 + axis], kernel.shape[axis], strides[axis], dilation_rate[axis])
+        for axis in (0, 1)
+    )
+    backend = keras.backend.backend()
+    if backend == "torch":
+        return torch_depthwise(x, kernel, strides, dilation_rate, pads)
+    refused_by_tensorflow = strides[0] != strides[1] or (max(strides) > 1 and max(dilation_rate) > 1)
+    if (backend == "jax" and runs_on_cpu()) or (backend == "tensorflow" and refused_by_tensorflow):
+        return shifted_depthwise(x, kernel, strides, dilation_rate, pads)
+    return library_depthwise(x, kernel, strides, dilation_rate, padding, pads)
 
 
 def convolved_size(size, padding, kernel_size, stride, dilation_rate=1):
