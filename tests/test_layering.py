@@ -15,6 +15,7 @@ LEVELS = (
     {"version"},
     {"layers", "images"},
     {"weights"},
+    {"families"},
     {"coatnet", "coat"},
     {"registry"},
     {"prediction"},

@@ -1,18 +1,16 @@
 """From a spec to a Keras model, layer by layer; pure Keras, no file, no download."""
 
-import numbers
-
-import keras
-
-from keras_coatnet.coatnet.check import check_options
-from keras_coatnet.coatnet.functional import CoAtNetModel, Options
+from keras_coatnet.coatnet.check import POOLINGS
+from keras_coatnet.coatnet.functional import CoAtNetModel
 from keras_coatnet.coatnet.initialization import RULES
 from keras_coatnet.coatnet.plan import plan_blocks, plan_head_norm, plan_stem
 from keras_coatnet.coatnet.sizes import check_input_sides, map_sizes
 from keras_coatnet.coatnet.spec import stem_kernel_sizes, stem_widths
+from keras_coatnet.families.check import check_options
+from keras_coatnet.families.head import classify, dense, pool_map
+from keras_coatnet.families.inputs import from_user_format, input_shape_of, make_input, source_of, to_user_format
+from keras_coatnet.families.options import Options
 from keras_coatnet.layers import ConvNeXtBlock, MBConv, Stem, TransformerBlock
-from keras_coatnet.layers.composite import at_least_float32
-from keras_coatnet.layers.initializers import Constant, get_initializer
 from keras_coatnet.layers.normalization import normalization
 
 
@@ -30,8 +28,8 @@ def build_model(spec, *, input_shape=None, input_tensor=None, options=None, name
     Raises: ValueError for what the spec or the options say that cannot be, before anything is built.
     """
     options = options or Options()
-    check_options(spec, options)
-    shape = input_shape_of(spec, input_shape, input_tensor)
+    check_options(spec, options, POOLINGS)
+    shape = input_shape_of(spec, input_shape, input_tensor, check_input_sides)
     check_constant_positions(spec, shape)
     blocks = plan_blocks(spec)
     policy = options.dtype
@@ -44,8 +42,7 @@ def build_model(spec, *, input_shape=None, input_tensor=None, options=None, name
     for block in blocks:
         x = make_block(spec, block, options, rules, grids.get(block.name))(x)
     outputs = add_head(spec, options, rules, x)
-    source = keras.utils.get_source_inputs(input_tensor) if is_symbolic(input_tensor) else inputs
-    return CoAtNetModel(source, outputs, name=name or spec.name, spec=spec, options=options)
+    return CoAtNetModel(source_of(inputs, input_tensor), outputs, name=name or spec.name, spec=spec, options=options)
 
 
 def check_constant_positions(spec, shape):
@@ -182,19 +179,15 @@ def add_head(spec, options, rules, x):
         x = add_head_norm(spec, options, x)
     if pooling is None:
         return to_user_format(x, policy)
-    kind = {"avg": keras.layers.GlobalAveragePooling2D, "max": keras.layers.GlobalMaxPooling2D}[pooling]
-    x = kind(data_format="channels_last", name=f"{pooling}_pool", dtype=policy)(x)
+    x = pool_map(x, pooling, policy)
     if not options.include_top:
         return x
     if spec.head_norm == "after_pool":
         x = add_head_norm(spec, options, x)
     if spec.hidden_head:
         width = spec.widths[-1] if spec.hidden_head is True else spec.hidden_head
-        x = dense(width, spec.hidden_head_activation, rules, "pre_logits", policy)(x)
-    x = keras.layers.Dropout(options.dropout_rate, name="head_dropout", dtype=policy)(x)
-    precise = at_least_float32(keras.dtype_policies.get(policy).compute_dtype)
-    classes = spec.num_classes if options.num_classes is None else options.num_classes
-    return dense(classes, options.classifier_activation, rules, "predictions", precise)(x)
+        x = dense(width, spec.hidden_head_activation, rules["classifier"], "pre_logits", policy)(x)
+    return classify(x, spec, options, rules["classifier"])
 
 
 def add_head_norm(spec, options, x):
@@ -206,65 +199,3 @@ def add_head_norm(spec, options, x):
         dtype=options.dtype,
     )
     return x if norm is None else norm(x)
-
-
-def dense(width, activation, rules, name, dtype):
-    return keras.layers.Dense(
-        width,
-        activation=activation,
-        kernel_initializer=get_initializer(rules["classifier"]),
-        bias_initializer=Constant(0.0),
-        name=name,
-        dtype=dtype,
-    )
-
-
-def from_user_format(x, policy):
-    """A map as all our layers take it, channels last."""
-    if keras.config.image_data_format() == "channels_last":
-        return x
-    return keras.layers.Permute((2, 3, 1), name="channels_last", dtype=policy)(x)
-
-
-def to_user_format(x, policy):
-    """A map that leaves the model, in Keras' image data format."""
-    if keras.config.image_data_format() == "channels_last":
-        return x
-    return keras.layers.Permute((3, 1, 2), name="channels_first", dtype=policy)(x)
-
-
-def is_symbolic(tensor):
-    return isinstance(tensor, keras.KerasTensor)
-
-
-def make_input(shape, input_tensor):
-    """The tensor the model starts from, in the user's data format."""
-    if is_symbolic(input_tensor):
-        return input_tensor
-    if keras.config.image_data_format() == "channels_first":
-        shape = (shape[2], *shape[:2])
-    return keras.Input(shape=shape, name="images")
-
-
-def input_shape_of(spec, input_shape, input_tensor):
-    """(H, W, C) to build for, checked; channels first is turned around."""
-    argument = "input_shape" if input_tensor is None else "input_tensor, behind its batch,"
-    channels_first = keras.config.image_data_format() == "channels_first"
-    if input_tensor is not None:
-        found = tuple(input_tensor.shape)[1:]
-        if input_shape is not None and tuple(input_shape) != found:
-            raise ValueError(f"input_shape must be that of input_tensor, {found}; got {tuple(input_shape)}.")
-        shape = found
-    elif input_shape is None:
-        sides = (spec.input_size, spec.input_size)
-        shape = (3, *sides) if channels_first else (*sides, 3)
-    else:
-        shape = tuple(input_shape)
-    if len(shape) != 3:
-        layout = "(channels, height, width)" if channels_first else "(height, width, channels)"
-        raise ValueError(f"{argument} must have three entries, {layout}, and no batch; got {shape}.")
-    *sides, channels = (*shape[1:], shape[0]) if channels_first else shape
-    if not isinstance(channels, numbers.Integral) or channels < 1:
-        raise ValueError(f"{argument} must say the number of channels, at least 1; got {shape}.")
-    check_input_sides(spec, sides)
-    return (*sides, channels)

@@ -1,13 +1,17 @@
 """What a spec may say. Every field is looked at before anything is built from it."""
 
-import difflib
 import numbers
-
-import keras
 
 from keras_coatnet.coatnet.initialization import RULES
 from keras_coatnet.coatnet.spec import FAMILIES, stem_kernel_sizes, stem_widths
-from keras_coatnet.layers.activation import get_activation
+from keras_coatnet.families.check import (
+    check_activation,
+    check_positive_numbers,
+    check_rate,
+    check_whole_numbers,
+    check_word,
+    flat,
+)
 
 POOLS = ("max", "average", "max3x3")
 WORDS = {
@@ -53,7 +57,6 @@ WHOLE_NUMBERS = (
 POSITIVE_NUMBERS = ("expansion", "convolution_norm_epsilon", "transformer_norm_epsilon")
 RATES = ("drop_path_rate", "position_dropout_rate", "norm_momentum")
 POOLINGS = (None, "avg", "max")
-OPTION_RATES = ("drop_path_rate", "dropout_rate", "attention_dropout_rate", "mlp_dropout_rate")
 ACTIVATIONS = ("activation", "se_activation", "mlp_activation", "hidden_head_activation")
 
 
@@ -67,37 +70,6 @@ def check_spec(spec):
     check_stem(spec)
     for field in ACTIVATIONS:
         check_activation(f"{field} of {spec.name}", getattr(spec, field))
-
-
-def check_options(spec, options):
-    """Raise a ValueError for an option that cannot be, with its value and what is allowed."""
-    check_word("pooling", options.pooling, POOLINGS)
-    for field in OPTION_RATES:
-        # An open rate is the spec's, which is checked as the others are.
-        if getattr(options, field) is not None:
-            check_rate(field, getattr(options, field))
-    check_activation("classifier_activation", options.classifier_activation)
-    classes = spec.num_classes if options.num_classes is None else options.num_classes
-    if not isinstance(classes, numbers.Integral) or classes < 0:
-        raise ValueError(f"num_classes must be a whole number from 1 up; got {classes!r}.")
-    if classes == 0 and options.include_top:
-        raise ValueError("num_classes must be at least 1 with a top; got 0. For features, pass include_top=False.")
-
-
-def check_word(field, value, allowed):
-    """Refuse anything but one of `allowed`, naming the nearest."""
-    if value in allowed:
-        return
-    words = [word for word in allowed if isinstance(word, str)]
-    raise ValueError(
-        f"{field} must be one of {', '.join(map(repr, allowed))}; got {value!r}.{nearest_words(value, words)}"
-    )
-
-
-def nearest_words(value, words):
-    """A sentence that names the words nearest to `value`, or nothing."""
-    nearest = difflib.get_close_matches(str(value).lower(), words, n=3, cutoff=0.5)
-    return f" Nearest: {', '.join(nearest)}." if nearest else ""
 
 
 def check_stages(spec):
@@ -125,23 +97,13 @@ def check_layout(spec):
 
 def check_numbers(spec):
     """Counts, widths, ratios and rates within their ranges."""
-    for field in WHOLE_NUMBERS:
-        if not all(isinstance(entry, numbers.Integral) and entry > 0 for entry in flat(getattr(spec, field))):
-            raise ValueError(f"{field} of {spec.name} must be whole and above 0; got {getattr(spec, field)!r}.")
-    for field in POSITIVE_NUMBERS:
-        if not all(isinstance(entry, numbers.Real) and entry > 0 for entry in flat(getattr(spec, field))):
-            raise ValueError(f"{field} of {spec.name} must be above 0; got {getattr(spec, field)!r}.")
+    check_whole_numbers(spec, WHOLE_NUMBERS)
+    check_positive_numbers(spec, POSITIVE_NUMBERS)
     for field in RATES:
         check_rate(f"{field} of {spec.name}", getattr(spec, field))
     check_squeeze(spec)
     if not isinstance(spec.hidden_head, numbers.Integral) or spec.hidden_head < 0:
         raise ValueError(f"hidden_head of {spec.name} must be True, False or a width; got {spec.hidden_head!r}.")
-
-
-def check_rate(field, rate):
-    """At least 0 and below 1: with 1 nothing would be left to scale up."""
-    if not isinstance(rate, numbers.Real) or not 0.0 <= rate < 1.0:
-        raise ValueError(f"{field} must be at least 0 and below 1; got {rate!r}.")
 
 
 def check_squeeze(spec):
@@ -168,22 +130,3 @@ def check_stem(spec):
             f'kernel_size of {spec.name} must be odd where padding is "symmetric"; got {spec.kernel_size}. '
             f"Nearest: {spec.kernel_size - 1} or {spec.kernel_size + 1}."
         )
-
-
-def check_activation(field, activation):
-    """Refuse a name that Keras does not know."""
-    try:
-        get_activation(activation)
-    except ValueError as error:
-        known = [name for name in dir(keras.activations) if name[0] != "_" and name not in ("get", "serialize")]
-        raise ValueError(
-            f"{field} must be the name of a Keras activation, a function or None; got {activation!r}."
-            f"{nearest_words(activation, known)}"
-        ) from error
-
-
-def flat(value):
-    """All entries of a number or of nested tuples; None stands for a choice left open and is passed over."""
-    if isinstance(value, tuple):
-        return [entry for part in value for entry in flat(part)]
-    return [] if value is None else [value]

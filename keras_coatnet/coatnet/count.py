@@ -1,27 +1,9 @@
 """Parameters and multiply-adds of a CoAtNet from its spec, nothing built: arithmetic on the same plan that is built."""
 
-import numbers
-from typing import NamedTuple
-
 from keras_coatnet.coatnet.plan import plan_blocks, plan_head_norm, plan_stem
 from keras_coatnet.coatnet.sizes import block_size, check_input_sides, stem_sizes
 from keras_coatnet.coatnet.spec import stem_kernel_sizes, stem_widths
-
-
-class Count(NamedTuple):
-    """Trainable weights; these and the batch norms' statistics; multiply-adds for one image."""
-
-    trainable: int
-    parameters: int
-    macs: int
-
-
-class Cost(NamedTuple):
-    """What one part of a model costs: trainable weights, moving statistics, multiply-adds."""
-
-    trainable: int = 0
-    statistics: int = 0
-    macs: int = 0
+from keras_coatnet.families.cost import Cost, add, area, dense, norm, sides_and_channels, total
 
 
 def count_coatnet(spec, input_shape=None):
@@ -39,46 +21,13 @@ def count_coatnet(spec, input_shape=None):
     Returns: `Count`.
     Raises: ValueError for open sides, a size the spec cannot take, or a spec that cannot be built.
     """
-    height, width, channels = sides_and_channels(spec, input_shape)
+    height, width, channels = sides_and_channels(spec, input_shape, check_input_sides)
     costs = [count_stem(spec, (height, width), channels)]
     sides = stem_sizes(spec, (height, width))[-1]
     for block in plan_blocks(spec):
         sides, before = block_size(spec, block, sides), sides
         costs.append(BLOCKS[block.kind](spec, block, before, sides))
-    total = add(*costs, count_head(spec))
-    return Count(total.trainable, total.trainable + total.statistics, total.macs)
-
-
-def sides_and_channels(spec, input_shape):
-    """(H, W, C) as numbers, checked."""
-    shape = (spec.input_size, spec.input_size) if input_shape is None else tuple(input_shape)
-    if len(shape) not in (2, 3):
-        raise ValueError(f"input_shape has the entries (H, W, C) or (H, W); got {shape}.")
-    if not all(isinstance(entry, numbers.Integral) and entry > 0 for entry in shape):
-        raise ValueError(f"To count, every entry of input_shape has to be a whole number above 0; got {shape}.")
-    check_input_sides(spec, shape[:2])
-    return (*shape, 3)[:3]
-
-
-def add(*costs):
-    """The sum of some costs."""
-    return Cost(*(sum(column) for column in zip(*costs, strict=True)))
-
-
-def dense(inputs, outputs, bias, positions=1):
-    """A linear map applied at `positions` places: Dense layers and 1x1 convolutions."""
-    return Cost(trainable=inputs * outputs + bias * outputs, macs=positions * inputs * outputs)
-
-
-def norm(kind, channels):
-    """Scale and offset, where the kind has them; batch norms also keep a mean and a variance."""
-    if kind in (None, "standardize"):
-        return Cost()
-    return Cost(trainable=2 * channels, statistics=2 * channels if kind == "batch" else 0)
-
-
-def area(sides):
-    return sides[0] * sides[1]
+    return total([*costs, count_head(spec)])
 
 
 def count_stem(spec, sides, channels):

@@ -1,22 +1,19 @@
 """The named entry points: find the row, build, load."""
 
-import contextlib
-import dataclasses
-import difflib
 import functools
-import inspect
 
 import keras
 
-from keras_coatnet.coatnet.builder import build_model, input_shape_of
-from keras_coatnet.coatnet.check import check_options
-from keras_coatnet.coatnet.functional import CoAtNetModel, Options
+from keras_coatnet.coatnet.builder import build_model
+from keras_coatnet.coatnet.functional import CoAtNetModel
 from keras_coatnet.coatnet.fusion import fold_spec, fold_steps
-from keras_coatnet.coatnet.names import NAME_TABLES
+from keras_coatnet.coatnet.sizes import check_input_sides
 from keras_coatnet.coatnet.spec import CoAtNetSpec
 from keras_coatnet.coatnet.variants import VARIANTS
+from keras_coatnet.families.entry import entry_point, find_spec, make_model
+from keras_coatnet.families.inputs import input_shape_of
+from keras_coatnet.families.options import Options
 from keras_coatnet.layers.initializers import without_initial_values
-from keras_coatnet.weights.pretrained import fill, open_pretrained
 
 
 def CoAtNet(
@@ -64,7 +61,7 @@ def CoAtNet(
     Raises: ValueError for an unknown variant, a size it cannot take, or any option that cannot be, before it is built.
     Source: arXiv 2106.04803.
     """
-    spec = find_spec(spec_or_name)
+    spec = find_spec(spec_or_name, CoAtNetSpec, VARIANTS, "CoAtNet")
     options = Options(
         include_top=include_top,
         pooling=pooling,
@@ -76,30 +73,16 @@ def CoAtNet(
         mlp_dropout_rate=mlp_dropout_rate,
         dtype=keras.dtype_policies.get(dtype),
     )
-    build = functools.partial(build_model, spec, input_tensor=input_tensor, name=name)
-    if pretrained is None:
-        return build(input_shape=input_shape, options=options)
-    sides = input_shape_of(spec, input_shape, input_tensor)[:2]
-    check_options(spec, options)
-    checkpoint = open_pretrained(
-        pretrained, spec, NAME_TABLES, CoAtNetModel.classifier, sides, functools.partial(convertible, spec)
+    return make_model(
+        CoAtNetModel,
+        build_model,
+        spec,
+        options,
+        input_shape=input_shape,
+        input_tensor=input_tensor,
+        pretrained=pretrained,
+        name=name,
     )
-    if num_classes is None:
-        options = dataclasses.replace(options, num_classes=checkpoint.num_classes)
-    # What the checkpoint fills needs no values of its own; a classifier for other classes does.
-    fills_all = not include_top or options.num_classes == checkpoint.num_classes
-    with without_initial_values() if fills_all else contextlib.nullcontext():
-        model = build(input_shape=input_shape, options=options)
-    fill(model, checkpoint, fresh_classifier=not fills_all and num_classes is not None)
-    return model
-
-
-def convertible(spec, input_shape, num_classes):
-    """The model that a downloaded checkpoint of a spec is converted through: all of it, in float32."""
-    if keras.config.image_data_format() == "channels_first":
-        input_shape = (input_shape[2], *input_shape[:2])
-    options = Options(num_classes=num_classes, dtype=keras.dtype_policies.get("float32"))
-    return build_model(spec, input_shape=input_shape, options=options)
 
 
 def rebuild(model, input_shape):
@@ -121,7 +104,7 @@ def fold(model):
 
     Returns: (twin, steps of `weights.folding`).
     """
-    shape = input_shape_of(model.spec, model.input_shape[1:], None)
+    shape = input_shape_of(model.spec, model.input_shape[1:], None, check_input_sides)
     sides = shape[:2]
     folded_spec = fold_spec(model.spec, sides, model.count_params())
     with without_initial_values():
@@ -129,37 +112,7 @@ def fold(model):
     return twin, fold_steps(model.spec, folded_spec, model.options.include_top, sides)
 
 
-def find_spec(spec_or_name):
-    """The row of a variant, or the spec itself.
-
-    Raises: ValueError for an unknown name, with the nearest known ones; TypeError for anything else.
-    """
-    if isinstance(spec_or_name, CoAtNetSpec):
-        return spec_or_name
-    if not isinstance(spec_or_name, str):
-        raise TypeError(f"A variant is a name or a CoAtNetSpec; got {type(spec_or_name).__name__}.")
-    if spec_or_name not in VARIANTS:
-        nearest = difflib.get_close_matches(spec_or_name.lower(), VARIANTS, n=3, cutoff=0.5)
-        hint = f"Nearest: {', '.join(nearest)}." if nearest else "list_variants() names all."
-        raise ValueError(f"Unknown CoAtNet variant {spec_or_name!r}. {hint}")
-    return VARIANTS[spec_or_name]
-
-
-def _entry_point(name, variant):
-    """`CoAtNet` with its first argument given."""
-
-    def build(**keywords):
-        return CoAtNet(variant, **keywords)
-
-    build.__name__ = build.__qualname__ = name
-    build.__doc__ = f"""Build {variant}, keras_cv_attention_models' {name}.
-
-    Args: the keywords of `CoAtNet`.
-    """
-    signature = inspect.signature(CoAtNet)
-    build.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
-    return build
-
+_entry_point = functools.partial(entry_point, CoAtNet, whose="keras_cv_attention_models'")
 
 CoAtNetT = _entry_point("CoAtNetT", "coatnet_t")
 CoAtNet0 = _entry_point("CoAtNet0", "coatnet_0")

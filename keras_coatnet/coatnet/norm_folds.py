@@ -1,11 +1,9 @@
 """Where each norm of a CoAtNet goes when it is folded away, and why some of one stays."""
 
-import dataclasses
-
 from keras_coatnet.coatnet.spec import stem_widths
-from keras_coatnet.weights.folding import FoldBackward, FoldForward, FoldIntoGate, KeepAffine, KeepLayerNorm
+from keras_coatnet.families.norm_steps import ACTIVATION_BEHIND, NormSteps
+from keras_coatnet.weights.folding import FoldBackward, FoldForward
 
-ACTIVATION_BEHIND = "an activation stands behind it"
 ZEROS_BEHIND = "the convolution behind it pads with zeros"
 MAX_POOL_BEHIND = "a max pool stands between it and {target}"
 GATE_BEHIND = "squeeze and excitation stands behind it"
@@ -18,7 +16,7 @@ def block_norms(spec, block):
 
 
 def mbconv_norms(spec, block):
-    norm = _Norms(block.name, spec.convolution_norm, spec.convolution_norm_epsilon)
+    norm = NormSteps(block.name, spec.convolution_norm, spec.convolution_norm_epsilon)
     return (
         _mbconv_prenorm(spec, block, norm),
         _expansion_norm(spec, norm),
@@ -54,14 +52,14 @@ def _depthwise_norm(spec, norm, squeezes):
 
 
 def convnext_norms(spec, block):
-    norm = _Norms(block.name, spec.convolution_norm, spec.convolution_norm_epsilon)
+    norm = NormSteps(block.name, spec.convolution_norm, spec.convolution_norm_epsilon)
     if spec.convolution_norm == "batch":
         return (norm.backward("norm", "depthwise"),)
     return (norm.forward("norm", "mlp_expansion"),)
 
 
 def transformer_norms(spec, block):
-    norm = _Norms(block.name, spec.transformer_norm, spec.transformer_norm_epsilon)
+    norm = NormSteps(block.name, spec.transformer_norm, spec.transformer_norm_epsilon)
     return (_attention_norm(spec, block, norm), norm.forward("mlp_norm", "mlp_expansion"))
 
 
@@ -83,7 +81,7 @@ BLOCKS = {"mbconv": mbconv_norms, "convnext": convnext_norms, "transformer": tra
 
 def stem_norms(spec):
     """Steps for the norms between the stem's convolutions."""
-    norm = _Norms("stem", spec.convolution_norm, spec.convolution_norm_epsilon)
+    norm = NormSteps("stem", spec.convolution_norm, spec.convolution_norm_epsilon)
     numbers = range(1, len(stem_widths(spec)))
     if spec.activation_first:
         return tuple(norm.keep(f"norm{number}", ZEROS_BEHIND) for number in numbers)
@@ -94,43 +92,11 @@ def head_norm(spec, include_top):
     """The step for the norm of the head; None where the model has none."""
     if spec.head_norm is None or (spec.head_norm == "after_pool" and not include_top):
         return None
-    norm = _Norms("", spec.transformer_norm, spec.transformer_norm_epsilon)
+    norm = NormSteps("", spec.transformer_norm, spec.transformer_norm_epsilon)
     if not include_top:
         return norm.keep("head_norm", RESULT_BEHIND)
     # The pool of a top averages, and so hands scale and shift through.
     return norm.forward("head_norm", "pre_logits" if spec.hidden_head else "predictions")
-
-
-@dataclasses.dataclass(frozen=True)
-class _Norms:
-    """Makes the steps of one layer's norms; paths are relative to the layer."""
-
-    layer: str
-    kind: str
-    epsilon: float
-
-    def forward(self, place, *targets):
-        return self._make(FoldForward, place, targets)
-
-    def backward(self, place, target):
-        """Into the layer before, which takes a batch norm alone; an activation follows where this is asked."""
-        if self.kind == "layer":
-            return self.keep(place, ACTIVATION_BEHIND)
-        return self._make(FoldBackward, place, (target,))
-
-    def into_gate(self, place, target):
-        if self.kind == "layer":
-            return self.keep(place, ACTIVATION_BEHIND)
-        return self._make(FoldIntoGate, place, (target,))
-
-    def keep(self, place, reason):
-        step = KeepAffine if self.kind == "batch" else KeepLayerNorm
-        return self._make(step, place, (), reason)
-
-    def _make(self, step, place, targets, reason=""):
-        prefix = f"{self.layer}/" if self.layer else ""
-        paths = tuple(prefix + target for target in targets)
-        return step(prefix + place, self.kind, self.epsilon, paths, reason)
 
 
 def biased(steps):

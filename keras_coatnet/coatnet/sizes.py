@@ -1,10 +1,10 @@
 """Sides of the maps behind stem and blocks, and the sides an image may have."""
 
 import math
-import numbers
 
 from keras_coatnet.coatnet.plan import plan_blocks
 from keras_coatnet.coatnet.spec import stem_kernel_sizes
+from keras_coatnet.families.check import check_sides_given
 from keras_coatnet.layers.depthwise import convolved_size
 from keras_coatnet.layers.pooling import pooled_size
 
@@ -55,12 +55,7 @@ def total_stride(spec):
 
 def check_input_sides(spec, sides):
     """Raise a ValueError for sides (None is open) that the architecture cannot take, naming the nearest it can."""
-    shown = " x ".join("any" if side is None else str(side) for side in sides)
-    given = [side for side in sides if side is not None]
-    if not all(isinstance(side, numbers.Integral) for side in given):
-        raise ValueError(f"Sides of images are whole numbers, or None for any; got {shown}.")
-    if any(side < SMALLEST_SIDE for side in given):
-        raise ValueError(f"{spec.name} takes images of at least {SMALLEST_SIDE} pixels a side; got {shown}.")
+    given, shown = check_sides_given(spec, sides, SMALLEST_SIDE)
     blocks = plan_blocks(spec)
     for side in given:
         if side % spec.size_multiple:

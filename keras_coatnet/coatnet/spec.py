@@ -4,6 +4,8 @@ import dataclasses
 import difflib
 import math
 
+from keras_coatnet.families.check import frozen
+
 FAMILIES = ("coatnet", "paper", "timm")
 
 
@@ -136,7 +138,7 @@ class CoAtNetSpec:
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
-            object.__setattr__(self, field.name, _frozen(getattr(self, field.name)))
+            object.__setattr__(self, field.name, frozen(getattr(self, field.name)))
 
     def fused(self, relative_position=None):
         """The row of the same function with nothing left of norms that their neighbours can take.
@@ -152,11 +154,6 @@ class CoAtNetSpec:
             convolution_layer_scale=None,
             relative_position=relative_position or self.relative_position,
         )
-
-
-def _frozen(value):
-    """Lists as tuples, at any depth: a spec can be a key, and what JSON made of it is equal to it."""
-    return tuple(_frozen(entry) for entry in value) if isinstance(value, list | tuple) else value
 
 
 def stem_widths(spec):
@@ -273,13 +270,3 @@ def _unknown_fields(unknown, known):
 def narrow_spec(spec, depths, widths, stem):
     """A small twin: other depths, widths and stem, other fields kept; a hidden head layer follows the last width."""
     return dataclasses.replace(spec, depths=depths, widths=widths, stem=stem, hidden_head=bool(spec.hidden_head))
-
-
-def spec_to_config(spec):
-    """A dictionary that JSON can hold."""
-    return dataclasses.asdict(spec)
-
-
-def spec_from_config(config):
-    """The spec of `spec_to_config`, whether or not JSON turned its tuples into lists."""
-    return CoAtNetSpec(**config)

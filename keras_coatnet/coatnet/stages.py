@@ -1,20 +1,11 @@
 """A spec's stages as rows to show: what stands where, at which size."""
 
 from itertools import groupby
-from typing import NamedTuple
 
 from keras_coatnet.coatnet.plan import plan_blocks
 from keras_coatnet.coatnet.sizes import map_sizes
 from keras_coatnet.coatnet.spec import stem_widths
-
-
-class Stage(NamedTuple):
-    """One stage: its blocks as text, such as "2 mbconv", the channels and the (H, W) of its map."""
-
-    name: str
-    blocks: str
-    width: int
-    size: tuple
+from keras_coatnet.families.stage import Stage
 
 
 def list_stages(spec):

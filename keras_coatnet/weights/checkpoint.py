@@ -75,7 +75,7 @@ def load_file(model, file, table, *, resize=None, head=None, adapt_channels=Fals
     """
     slots = find_slots(model)
     check_not_quantized(slots)
-    rule = (resize or model.spec.table_resize) if resize is not False else None
+    rule = (resize or model.table_resize) if resize is not False else None
     found = match(
         file,
         own_entries(slots) if table is None else table.entries(model.spec),

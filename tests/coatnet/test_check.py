@@ -5,9 +5,10 @@ import dataclasses
 import pytest
 
 import keras_coatnet as kc
-from keras_coatnet.coatnet.check import WORDS, check_options, check_spec
-from keras_coatnet.coatnet.functional import Options
+from keras_coatnet.coatnet.check import POOLINGS, WORDS, check_spec
 from keras_coatnet.coatnet.spec import CoAtNetSpec
+from keras_coatnet.families.check import check_options
+from keras_coatnet.families.options import Options
 
 pytestmark = pytest.mark.backend_free
 
@@ -58,7 +59,10 @@ WRONG = [
         "stride_in of own must be one of 'depthwise', 'expand', 'pool'; got 'depth'. Nearest: depthwise",
     ),
     ({"family": "kecam"}, "family of own must be one of 'coatnet', 'paper', 'timm'; got 'kecam'"),
-    ({"relative_position": "tables"}, "relative_position of own must be one of 'table', 'mlp', 'constant', None; got 'tables'"),
+    (
+        {"relative_position": "tables"},
+        "relative_position of own must be one of 'table', 'mlp', 'constant', None; got 'tables'",
+    ),
     ({"initialization": "he"}, "initialization of own must be one of 'uniform_fan_in'.*got 'he'"),
 ]
 
@@ -103,15 +107,15 @@ WRONG_OPTIONS = [
 @pytest.mark.parametrize(("options", "message"), WRONG_OPTIONS, ids=[str(row[0]) for row in WRONG_OPTIONS])
 def test_wrong_option_is_refused_with_its_value_and_what_is_allowed(options, message):
     with pytest.raises(ValueError, match=message):
-        check_options(SPEC, Options(**options))
+        check_options(SPEC, Options(**options), POOLINGS)
 
 
 def test_no_classes_are_fine_without_a_top():
-    check_options(SPEC, Options(include_top=False, num_classes=0))
+    check_options(SPEC, Options(include_top=False, num_classes=0), POOLINGS)
 
 
 def test_classes_of_the_spec_are_looked_at_where_no_option_replaces_them():
     nothing = dataclasses.replace(SPEC, num_classes=0)
     with pytest.raises(ValueError, match="num_classes must be at least 1 with a top; got 0"):
-        check_options(nothing, Options())
-    check_options(nothing, Options(num_classes=2))
+        check_options(nothing, Options(), POOLINGS)
+    check_options(nothing, Options(num_classes=2), POOLINGS)

@@ -134,9 +134,10 @@ NAMED = {f"CoAtNet{size}": f"coatnet_{size.lower()}" for size in ("T", *"0123456
 @pytest.mark.parametrize("name", NAMED)
 def test_named_entry_point_is_the_builder_with_its_variant(name, monkeypatch):
     calls = []
-    monkeypatch.setattr(entry_points, "CoAtNet", lambda variant, **keywords: calls.append((variant, keywords)))
+    monkeypatch.setattr(entry_points, "make_model", lambda *arguments, **keywords: calls.append(arguments))
     getattr(kc, name)(pooling="avg", include_top=False)
-    assert calls == [(NAMED[name], {"pooling": "avg", "include_top": False})]
+    ((_, _, spec, options),) = calls
+    assert (spec.name, options.pooling, options.include_top) == (NAMED[name], "avg", False)
 
 
 @pytest.mark.parametrize("name", NAMED)
