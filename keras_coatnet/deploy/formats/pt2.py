@@ -1,5 +1,6 @@
 """PyTorch's `.pt2`: a program of `torch.export`, open in its batch, loaded without Keras."""
 
+import io
 import json
 
 import numpy as np
@@ -24,7 +25,11 @@ def write(model, path, request):
     shapes = None if request.batch_size else (({0: torch.export.Dim("batch")},),)
     with torch.no_grad():
         program = torch.export.export(model, (sample,), dynamic_shapes=shapes)
-    torch.export.save(program, path, extra_files={METADATA_FILE: json.dumps(request.metadata)})
+    # In memory first: where a disk is full, PyTorch's own writer of files ends the whole process.
+    stream = io.BytesIO()
+    torch.export.save(program, stream, extra_files={METADATA_FILE: json.dumps(request.metadata)})
+    with open(path, "wb") as file:
+        file.write(stream.getbuffer())
 
 
 def load(path):
