@@ -28,7 +28,14 @@ def difference(pixels, preprocessing, size):
     return np.abs(found - preprocess(pixels, preprocessing, size)).max()
 
 
-SIZES = [((37, 53), (32, 32)), ((53, 37), (32, 48)), ((20, 20), (32, 32)), ((32, 32), (32, 32)), ((33, 300), (24, 40)), ((300, 33), (24, 40))]
+SIZES = [
+    ((37, 53), (32, 32)),
+    ((53, 37), (32, 48)),
+    ((20, 20), (32, 32)),
+    ((32, 32), (32, 32)),
+    ((33, 300), (24, 40)),
+    ((300, 33), (24, 40)),
+]
 
 
 @pytest.mark.parametrize(("old", "new"), SIZES)
