@@ -22,7 +22,7 @@ from keras_coatnet.deploy.formats.onnx_maps import NCHW, NHWC, Map, Maps, in_lay
 
 # Element by element, so that any layout will do.
 UNARY = {"Relu", "Sigmoid", "Gelu", "Tanh", "Erf", "Softplus", "HardSwish", "HardSigmoid", "LeakyRelu", "Elu", "Selu"}
-UNARY |= {"Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Clip", "Cast", "Identity"}
+UNARY |= {"Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Clip", "Identity"}
 BINARY = {"Add", "Sub", "Mul", "Div", "Max", "Min"}
 
 
