@@ -20,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from operator import truediv
 
 from serving import serve, served_file
 
@@ -99,7 +100,7 @@ def run(python, code, **variables):
 
 
 def measure(kind):
-    """Seconds of each of `STEPS`."""
+    """Seconds of each of `STEPS`, and the processor's seconds of the whole process."""
     variables = {}
     if kind.backend:
         variables["KERAS_BACKEND"] = kind.backend
@@ -110,7 +111,15 @@ def measure(kind):
         }
         if kind.is_cold:
             shutil.rmtree(kind.home, ignore_errors=True)
-    return json.loads(run(kind.python, kind.code, **variables))
+    before = processor_seconds()
+    steps = json.loads(run(kind.python, kind.code, **variables))
+    return [*steps, processor_seconds() - before]
+
+
+def processor_seconds():
+    """Of all processes that have ended; what others do on the machine hardly moves it."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def untrained_kinds(timm_python):
@@ -176,14 +185,16 @@ def time_all(kinds, rounds):
 
 
 def print_medians(times):
-    """Of each step and of the sum to the first answer, with the lowest and highest such sum."""
-    columns = (*STEPS, "to first answer", "(lowest, highest)")
-    print(f"{'seconds (medians)':32}" + "".join(f"{column:>20}" for column in columns))
+    """Of each step, of their sum to the first answer and of its ratio to timm's in the same round."""
+    columns = (*STEPS, "processor's", "to first answer", "(lowest, highest)", "times timm's")
+    print(f"{'seconds (medians)':32}" + "".join(f"{column:>18}" for column in columns))
+    totals = {kind: [sum(steps[:3]) for steps in rounds] for kind, rounds in times.items()}
+    peer = next((totals[kind] for kind in totals if kind.startswith("timm")), None)
     for kind, rounds in times.items():
-        totals = [sum(steps[:3]) for steps in rounds]
-        medians = [statistics.median(values) for values in (*zip(*rounds, strict=True), totals)]
-        spread = f"({min(totals):.2f}, {max(totals):.2f})"
-        print(f"{kind:32}" + "".join(f"{value:20.2f}" for value in medians) + f"{spread:>20}")
+        medians = [statistics.median(values) for values in (*zip(*rounds, strict=True), totals[kind])]
+        spread = f"({min(totals[kind]):.2f}, {max(totals[kind]):.2f})"
+        ratio = "-" if peer is None else f"{statistics.median(map(truediv, totals[kind], peer)):.2f}"
+        print(f"{kind:32}" + "".join(f"{value:18.2f}" for value in medians) + f"{spread:>18}{ratio:>18}")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import gc
 import sys
 
 import numpy as np
+from random_weights import fill
 
 import keras_coatnet as kc
 from keras_coatnet.benchmark.measure import measure_in_turn
@@ -59,23 +60,6 @@ def check(name, rounds):
     macs = f"{before.macs:,}" if before.macs == after.macs else f"{before.macs:,} to {after.macs:,}"
     print(f"| {' | '.join([name, f'{difference:.1e}', *changes, macs, reasons, *speeds])} |", flush=True)
     return difference
-
-
-def fill(model, seed=0):
-    """Weights that keep activations near 1, with statistics and scales that hide no mistake."""
-    generator = np.random.default_rng(seed)
-    for weight in model.weights:
-        values = generator.standard_normal(weight.shape, dtype="float32")
-        if weight.name == "moving_variance":
-            values = 0.5 + generator.random(weight.shape)
-        elif weight.name == "gamma":
-            values = (1.0 + 0.3 * values) * generator.choice([-1.0, 1.0], weight.shape)
-        elif weight.name in ("beta", "bias", "moving_mean"):
-            values = 0.3 * values
-        elif weight.name == "kernel":
-            inputs = weight.shape[0] * weight.shape[1] if "depthwise" in weight.path else np.prod(weight.shape[:-1])
-            values = values / np.sqrt(inputs)
-        weight.assign(values)
 
 
 def speed(model, fused, batch_size, side, rounds):

@@ -1,6 +1,7 @@
 """keras-coatnet export NAME|FILE.keras OUT: a model as a file for another runtime, compared with it there."""
 
 import argparse
+import re
 import sys
 
 from keras_coatnet.cli.arguments import positive_integer, positive_number
@@ -22,6 +23,11 @@ examples:
   keras-coatnet export runs/clothing/model.keras clothing.tflite --quantization int8 --representative clothing/val
   keras-coatnet export coatnet_0 served/ --inputs jpeg
 """
+
+# As messages have them: `force=True`, `image_size=(height, width)`, `tolerance= sets another`.
+ARGUMENTS = re.compile(
+    r"\b(format|batch_size|image_size|inputs|quantization|representative|tolerance|force)=(?:True)?(?=([^\s,.;])?)"
+)
 
 
 def add_parser(subparsers):
@@ -66,13 +72,12 @@ def add_parser(subparsers):
 
 
 def run(options):
-    with bad_input():
-        # Said before a model is fetched or loaded for nothing.
-        check_source(options.model, options.weights)
-        check_target(target_of(options.output), find_format(options.output, options.format), options.force)
-        model, labels = load(options.model, options.weights)
     try:
         with bad_input():
+            # Said before a model is fetched or loaded for nothing.
+            check_source(options.model, options.weights)
+            check_target(target_of(options.output), find_format(options.output, options.format), options.force)
+            model, labels = load(options.model, options.weights)
             export(
                 model,
                 options.output,
@@ -89,14 +94,23 @@ def run(options):
     except ModuleNotFoundError as error:
         raise UsageError(str(error)) from None
     except ExportFailed as error:
-        print(f"keras-coatnet export: {error}", file=sys.stderr)
-        return SOME_INPUTS_FAILED
+        return failed(error)
     except UsageError as error:
         if isinstance(error.__cause__, DiffersTooMuch):
-            print(f"keras-coatnet export: {error}", file=sys.stderr)
-            return SOME_INPUTS_FAILED
-        raise
+            return failed(error)
+        raise UsageError(as_options(str(error))) from None
     return 0
+
+
+def failed(error):
+    """What went wrong with a model and a path that could be."""
+    print(f"keras-coatnet export: {as_options(str(error))}", file=sys.stderr)
+    return SOME_INPUTS_FAILED
+
+
+def as_options(message):
+    """A message of `export` with its arguments as they are called here: --force for force=True."""
+    return ARGUMENTS.sub(lambda found: f"--{found[1].replace('_', '-')}{' ' if found[2] else ''}", message)
 
 
 def batch_size(text):

@@ -76,7 +76,7 @@ def checked_image_size(image_size, model, format, inputs):
         if None not in sides:
             return sides
         if sides != (None, None) or not format.takes_open_sizes or inputs != FLOAT:
-            what = f"a {format.name} file" + ("" if inputs == FLOAT else f" with inputs={inputs!r}")
+            what = f"the format {format.name}" + ("" if inputs == FLOAT else f" with inputs={inputs!r}")
             raise ValueError(
                 f"{model.name!r} takes pictures of any size, {what} has to know it: say image_size=(height, width)."
             )

@@ -9,6 +9,8 @@ import sys
 import threading
 import traceback
 
+import keras
+
 from keras_coatnet.deploy import answers, job
 
 
@@ -17,6 +19,7 @@ def main(folder):
 
     Returns: the exit code.
     """
+    load_one_framework()
     try:
         todo = job.read_job(folder)
         end_with_parent([folder, *todo.leftovers])
@@ -26,6 +29,15 @@ def main(folder):
         job.write_error(folder, error)
         return 1
     return 0
+
+
+def load_one_framework():
+    """Has Keras do without TensorFlow on other backends, where it would load it if it can.
+
+    It takes seconds, and two frameworks in one process do not always get on.
+    """
+    if keras.backend.backend() != "tensorflow" and "tensorflow" not in sys.modules:
+        sys.modules["tensorflow"] = None
 
 
 def outputs_of(todo, model):

@@ -3,7 +3,6 @@
 import dataclasses
 
 import keras
-import numpy as np
 
 from keras_coatnet.registry import count, folded_twin
 from keras_coatnet.weights.folding import FoldedNorm, fold
@@ -52,7 +51,7 @@ def assign_all(model, arrays):
     if slots.keys() != arrays.keys():
         raise RuntimeError(f"Weights without a place or places without weights: {sorted(slots.keys() ^ arrays.keys())}")
     for name, slot in slots.items():
-        slot.variable.assign(np.asarray(arrays[name], "float32"))
+        slot.variable.assign(arrays[name].astype(slot.variable.dtype))
 
 
 @dataclasses.dataclass(frozen=True)

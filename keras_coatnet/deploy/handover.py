@@ -41,14 +41,12 @@ def write_and_answer(model, path, request, backend, pictures):
         pictures: list of arrays as the file takes them.
 
     Returns: outputs of the file, (N, ...).
-    Raises: ExportFailed with one line; OSError for a full disk and the like.
+    Raises: ExportFailed.
     """
     if backend != keras.backend.backend() or not is_on_processor():
         return _in_child(backend, model, Job(pictures, path, request, (os.path.dirname(path),)))
     try:
         return answers.write_and_answer(model, path, request, pictures)
-    except OSError:
-        raise
     except Exception as error:
         raise failure(describe(error), path) from error
 
@@ -71,10 +69,9 @@ def is_on_processor():
 
 def failure(described, path):
     """The error that a described one becomes on this side."""
-    name = "the model" if path is None else os.path.basename(path)
-    if described["number"] is not None:
-        return OSError(described["number"], described["text"])
-    return ExportFailed(f"{name} could not be written and reloaded: {described['kind']}: {described['text']}")
+    what = "the model" if path is None else os.path.basename(path)
+    kind = "" if described["kind"] is None else f"{described['kind']}: "
+    return ExportFailed(f"{what} could not be written and reloaded: {kind}{described['text']}")
 
 
 def _in_child(backend, model, job):

@@ -1,6 +1,7 @@
 """The folder that a child process gets: a model, what to do with it, and room for what comes of it."""
 
 import dataclasses
+import errno
 import json
 import os
 import re
@@ -14,6 +15,8 @@ from keras_coatnet.images.preprocess import Preprocessing
 MODEL_FILE, WEIGHTS_FILE, JOB_FILE = "model.json", "model.weights.h5", "job.json"
 PICTURES_FILE, CALIBRATION_FILE = "pictures.npz", "calibration.npy"
 OUTPUTS_FILE, ERROR_FILE, LOG_FILE = "outputs.npy", "error.json", "log.txt"
+# Some writers say it in the midst of much else.
+DISK_IS_FULL = os.strerror(errno.ENOSPC)
 # Keras writes its errors for terminals.
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -88,12 +91,13 @@ def read_error(folder):
 
 
 def describe(error):
-    """An error as plain data: the kind, the number where the system raised it, and one line."""
-    return {
-        "kind": type(error).__name__,
-        "number": error.errno if isinstance(error, OSError) else None,
-        "text": first_words(error),
-    }
+    """An error as plain data: its kind, where that says more than its text, and one line."""
+    text = first_words(error)
+    if DISK_IS_FULL in text:
+        return {"kind": None, "text": DISK_IS_FULL}
+    if isinstance(error, OSError):
+        return {"kind": None, "text": error.strerror or text}
+    return {"kind": type(error).__name__, "text": text}
 
 
 def first_words(error, longest=300):

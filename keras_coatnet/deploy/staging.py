@@ -30,11 +30,13 @@ def check_target(path, format, force):
     if format.is_folder != os.path.isdir(there[0]):
         kind = "folder" if os.path.isdir(there[0]) else "file"
         raise FileExistsError(f"{there[0]} is a {kind} and not replaced by a {format.name}; choose another path.")
-    if not force:
-        raise FileExistsError(f"{there[0]} is there already; force=True replaces it.")
     # Of a wrong path to a folder full of other things nothing is lost.
     if format.is_folder and os.listdir(path) and not os.path.isfile(os.path.join(path, SAVED_MODEL_FILE)):
-        raise FileExistsError(f"{path} is no SavedModel and not replaced, force or not; choose another path.")
+        raise FileExistsError(
+            f"{path} holds other things than a SavedModel and is never replaced; choose another path."
+        )
+    if not force:
+        raise FileExistsError(f"{there[0]} is there already; force=True replaces it.")
 
 
 def all_paths(path, format):

@@ -96,24 +96,27 @@ def compare(expected, found, activation, quantization=None):
         activation: what they end in.
         quantization: of the file.
 
-    Returns: `Comparison`; its difference is NaN where an output is.
+    Returns: `Comparison`; its difference is NaN where an output is NaN or infinite.
+    Raises: DiffersTooMuch for outputs of another shape.
     """
-    classes = expected.ndim == 2 and expected.shape[1] > 1
+    if expected.shape != found.shape:
+        raise DiffersTooMuch(f"The file's outputs are {found.shape}, the model's {expected.shape}.", np.inf, 0.0)
+    agreement = None
+    if expected.ndim == 2 and expected.shape[1] > 1:
+        agreement = float((expected.argmax(axis=1) == found.argmax(axis=1)).mean())
+    if not np.isfinite(found).all():
+        return Comparison(np.nan, agreement, len(expected))
     smallest = SMALLEST_QUANTIZED_PROBABILITY if quantization else SMALLEST_PROBABILITY
     logits, others = (as_logits(outputs, activation, smallest) for outputs in (expected, found))
-    if logits.shape != others.shape:
-        raise DiffersTooMuch(f"The file's outputs are {found.shape}, the model's {expected.shape}.", np.inf, 0.0)
     spread = max(float(logits.std()), SMALLEST_SPREAD)
-    difference = float(np.abs(logits - others).max()) / spread
-    agreement = float((expected.argmax(axis=1) == found.argmax(axis=1)).mean()) if classes else None
-    return Comparison(difference, agreement, len(expected))
+    return Comparison(float(np.abs(logits - others).max()) / spread, agreement, len(expected))
 
 
 def as_logits(outputs, activation, smallest):
     """What stood before the activation, up to a constant a picture, in 64-bit floats."""
     outputs = np.asarray(outputs, np.float64)
     if activation == "softmax":
-        logarithms = np.log(np.maximum(outputs, smallest))  # NaN stays NaN
+        logarithms = np.log(np.maximum(outputs, smallest))
         return logarithms - logarithms.mean(axis=-1, keepdims=True)
     if activation == "sigmoid":
         # 32-bit floats just below 1 are 6e-8 apart, so a logit above 8 is known to no more than a share of itself.
@@ -125,7 +128,7 @@ def as_logits(outputs, activation, smallest):
 def check(comparison, path, quantization, tolerance):
     """Raises DiffersTooMuch for NaN, or for a difference above the tolerance."""
     name = os.path.basename(path)
-    if not np.isfinite(comparison.difference):
+    if np.isnan(comparison.difference):
         raise DiffersTooMuch(f"{name} answers NaN or infinity; it is not kept.", *_figures(comparison))
     allowed = TOLERANCES.get(quantization, np.inf) if tolerance is None else tolerance
     if comparison.difference > allowed:

@@ -1,5 +1,6 @@
 """PyTorch's `.pt2`: a program of `torch.export`, open in its batch, loaded without Keras."""
 
+import io
 import json
 
 import numpy as np
@@ -23,8 +24,26 @@ def write(model, path, request):
     # Keras' `forward` takes its inputs as *args.
     shapes = None if request.batch_size else (({0: torch.export.Dim("batch")},),)
     with torch.no_grad():
-        program = torch.export.export(model, (sample,), dynamic_shapes=shapes)
-    torch.export.save(program, path, extra_files={METADATA_FILE: json.dumps(request.metadata)})
+        program = torch.export.export(_without_parameters(model), (sample,), dynamic_shapes=shapes)
+    # In memory first: where a disk is full, PyTorch's own writer of files ends the whole process.
+    stream = io.BytesIO()
+    torch.export.save(program, stream, extra_files={METADATA_FILE: json.dumps(request.metadata)})
+    with open(path, "wb") as file:
+        file.write(stream.getbuffer())
+
+
+def _without_parameters(model):
+    """The model behind a module that owns nothing.
+
+    Keras' layers read their variables past PyTorch's parameters, which the exporter would write a second time.
+    """
+    import torch
+
+    class Predictor(torch.nn.Module):
+        def forward(self, *images):
+            return model(*images, training=False)
+
+    return Predictor()
 
 
 def load(path):

@@ -13,6 +13,7 @@ from keras_coatnet.prediction.inputs import COLOURS, takes_channels_first
 
 METADATA_FILE = os.path.join("assets.extra", "keras_coatnet.json")
 ENDPOINT = "serve"
+ENDPOINTS = (ENDPOINT, "serving_default")
 
 
 def write(model, path, request):
@@ -23,13 +24,14 @@ def write(model, path, request):
         path: folder to make.
         request: `Request`.
     """
-    import keras
+    import tensorflow as tf
 
-    archive = keras.export.ExportArchive()
-    archive.track(model)
     function, signature = _endpoint(model, request)
-    archive.add_endpoint(ENDPOINT, function, input_signature=[signature])
-    archive.write_out(path, verbose=False)
+    # Keras' own ExportArchive holds every weight twice, as its variable and as TensorFlow's.
+    module = tf.Module()
+    module.weights = [variable.value for variable in model.variables]
+    module.serve = tf.function(function, input_signature=[signature], autograph=False)
+    tf.saved_model.save(module, path, signatures={name: module.serve for name in ENDPOINTS})
     file = os.path.join(path, METADATA_FILE)
     os.makedirs(os.path.dirname(file), exist_ok=True)
     with open(file, "w", encoding="utf-8") as stream:
