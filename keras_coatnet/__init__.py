@@ -12,6 +12,15 @@ except ModuleNotFoundError as error:
     ) from None
 
 from keras_coatnet import layers as layers
+from keras_coatnet.coat.model import CoaT as CoaT
+from keras_coatnet.coat.model import CoaTLiteMedium as CoaTLiteMedium
+from keras_coatnet.coat.model import CoaTLiteMini as CoaTLiteMini
+from keras_coatnet.coat.model import CoaTLiteSmall as CoaTLiteSmall
+from keras_coatnet.coat.model import CoaTLiteTiny as CoaTLiteTiny
+from keras_coatnet.coat.model import CoaTMini as CoaTMini
+from keras_coatnet.coat.model import CoaTSmall as CoaTSmall
+from keras_coatnet.coat.model import CoaTTiny as CoaTTiny
+from keras_coatnet.coat.spec import CoaTSpec as CoaTSpec
 from keras_coatnet.coatnet.model import CoAtNet as CoAtNet
 from keras_coatnet.coatnet.model import CoAtNet0 as CoAtNet0
 from keras_coatnet.coatnet.model import CoAtNet1 as CoAtNet1

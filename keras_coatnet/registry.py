@@ -7,6 +7,14 @@ from collections.abc import Callable, Mapping
 
 import keras
 
+from keras_coatnet.coat.count import count_coat
+from keras_coatnet.coat.model import CoaT
+from keras_coatnet.coat.model import fold as fold_coat
+from keras_coatnet.coat.model import rebuild as rebuild_coat
+from keras_coatnet.coat.spec import CoaTSpec
+from keras_coatnet.coat.spec import narrow_spec as narrow_coat
+from keras_coatnet.coat.stages import list_stages as list_coat_stages
+from keras_coatnet.coat.variants import VARIANTS as COAT_VARIANTS
 from keras_coatnet.coatnet.count import count_coatnet
 from keras_coatnet.coatnet.model import CoAtNet, fold, rebuild
 from keras_coatnet.coatnet.spec import CoAtNetSpec, narrow_spec
@@ -29,7 +37,10 @@ class Family:
     list_stages: Callable
 
 
-FAMILIES = (Family(CoAtNetSpec, COATNET_VARIANTS, CoAtNet, count_coatnet, narrow_spec, rebuild, fold, list_stages),)
+FAMILIES = (
+    Family(CoAtNetSpec, COATNET_VARIANTS, CoAtNet, count_coatnet, narrow_spec, rebuild, fold, list_stages),
+    Family(CoaTSpec, COAT_VARIANTS, CoaT, count_coat, narrow_coat, rebuild_coat, fold_coat, list_coat_stages),
+)
 
 
 def list_variants(pattern="*"):
@@ -89,20 +100,20 @@ def count(spec_or_name, input_shape=None):
     return family.count(spec, input_shape)
 
 
-def narrow(spec_or_name, depths, widths, stem):
+def narrow(spec_or_name, depths, widths, stem=None):
     """A small twin of a variant: other depths, widths and stem, every other field kept.
 
     Args:
         spec_or_name: name of a variant or a spec.
-        depths, widths: blocks and channels of each stage.
-        stem: width of the stem, or one width a convolution.
+        depths, widths: blocks and channels of each stage; a CoaT may have its number of parallel blocks behind them.
+        stem: width of the stem, or one width a convolution; None for a CoaT, which has none.
     """
     family, spec = family_of(spec_or_name)
     return family.narrow(spec, depths, widths, stem)
 
 
 def stage_outputs(model):
-    """A model that gives the map behind the stem and behind every stage, un-normed, channels last.
+    """A model that gives the map behind the stem, where there is one, and behind every stage, un-normed, channels last.
 
     Args:
         model: of this package, with or without a top.
@@ -146,6 +157,7 @@ def check_own(model, done):
         "avg_pool",
         "max_pool",
         "head_dropout",
+        *model.plain_layers,
         *(layer.name for layer in model.checkpoint_layers),
     }
     foreign = [layer.name for layer in model.layers if layer.name not in known and not is_input(layer)]

@@ -269,4 +269,6 @@ def _unknown_fields(unknown, known):
 
 def narrow_spec(spec, depths, widths, stem):
     """A small twin: other depths, widths and stem, other fields kept; a hidden head layer follows the last width."""
+    if stem is None:
+        raise TypeError(f"To narrow {spec.name}, give the width of its stem; got stem=None.")
     return dataclasses.replace(spec, depths=depths, widths=widths, stem=stem, hidden_head=bool(spec.hidden_head))

@@ -16,6 +16,7 @@ class FamilyModel(keras.Model):
         spec_class: of its specs. first_layer: name of the layer that reads the images.
         name_tables: where peers keep each tensor. first_convolution: its kernel, which other channels adapt.
         classifier, head_layers: names of the layer that tells classes apart, and of all behind the last raw map.
+        plain_layers: names of layers without weights that only this family has.
         poolings: what `pooling` may be.
         table_resize: the spec's rule for relative-position tables of another size; None without tables.
         checkpoint_layers: the layers that a checkpoint fills. stage_tensors, pyramid_outputs: maps.
@@ -23,6 +24,7 @@ class FamilyModel(keras.Model):
     """
 
     table_resize = None
+    plain_layers = ()
 
     def __init__(self, inputs, outputs, name=None, **kwargs):
         spec = kwargs.pop("spec", None)

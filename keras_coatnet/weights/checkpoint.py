@@ -32,6 +32,7 @@ class LoadReport(NamedTuple):
     `source`: whose names the file has. `loaded`: tensors that were assigned. `left`: tensors of the file's head without
         a
     place in the model. `fresh`: weights of the model's head that the file did not fill. `resized`: (old, new) grids.
+    `unused`: tensors that the file's own origin never reads.
     """
 
     source: str
@@ -39,6 +40,7 @@ class LoadReport(NamedTuple):
     left: tuple
     fresh: tuple
     resized: tuple
+    unused: tuple = ()
 
 
 def load_checkpoint(model, path, source=None, resize=None, head=None):
@@ -97,6 +99,7 @@ def load_file(model, file, table, *, resize=None, head=None, adapt_channels=Fals
         left=tuple(found.left),
         fresh=tuple(found.fresh),
         resized=tuple(dict.fromkeys(found.resized)),
+        unused=tuple(found.unused),
     )
     say(report, file, rule, tell_left)
     return report
@@ -166,13 +169,19 @@ def read_for(spec, name_tables, path, source=None):
 
 def count_known(file, table, spec):
     """How many tensors of a file a name table has."""
-    return len({name for entry in table.entries(spec) for name in entry.theirs} & set(file.arrays))
+    known = {name for entry in table.entries(spec) for name in (*entry.theirs, *entry.aliases)}
+    return len(known & set(file.arrays))
 
 
 def explain(found, file, model):
     """All that keeps a file from fitting a model, in one message."""
     parts = [f"{file.name} does not fit {model.name}; nothing was loaded."]
-    for title, names in (("missing", found.missing), ("unexpected", found.unexpected), ("other shape", found.shapes)):
+    for title, names in (
+        ("missing", found.missing),
+        ("unexpected", found.unexpected),
+        ("other shape", found.shapes),
+        ("one tensor, two values", found.differing),
+    ):
         if names:
             more = f", and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
             parts.append(f"  {title} ({len(names)}): " + ", ".join(names[:SHOWN_NAMES]) + more)
@@ -208,6 +217,8 @@ def say(report, file, rule, tell_left):
         logger.warning("%s: relative-position tables resized from %s (%s).", file.name, sizes, rule)
     if report.left and tell_left:
         logger.warning("%s: left out, since the model has no place for it: %s.", file.name, ", ".join(report.left))
+    if report.unused:
+        logger.info("%s: its origin never reads, and so nothing is lost of: %s.", file.name, ", ".join(report.unused))
     if report.fresh:
         logger.warning("%s: fresh, since the file does not fill it: %s.", file.name, ", ".join(report.fresh))
 
@@ -270,7 +281,8 @@ def peer_arrays(model, table):
             continue
         value = keras.ops.convert_to_numpy(slots.pop(entry.ours).variable.value)
         theirs = entry.theirs[0]
-        arrays[theirs] = entry.transform.to_theirs(value.astype("float32", copy=False))
+        array = entry.transform.to_theirs(value.astype("float32", copy=False))
+        arrays |= dict.fromkeys((theirs, *entry.aliases), array)
         if entry.ours.endswith("/moving_variance"):
             for counter in table.counters:
                 arrays[theirs.rpartition(".")[0] + "." + counter] = np.zeros((), "int64")

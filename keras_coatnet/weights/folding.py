@@ -111,6 +111,18 @@ class FoldLayerScale:
 
 
 @dataclasses.dataclass(frozen=True)
+class FoldShortcut:
+    """x + depthwise(x): one more at the kernel's centre, where each channel reads itself."""
+
+    into: str
+
+    def apply(self, arrays):
+        kernel = arrays[f"{self.into}/kernel"].copy()
+        kernel[kernel.shape[0] // 2, kernel.shape[1] // 2] += 1.0
+        arrays[f"{self.into}/kernel"] = kernel
+
+
+@dataclasses.dataclass(frozen=True)
 class FoldQueryScale:
     """q / sqrt(d): into the columns of the queries, which stand first in each head's (q, k, v)."""
 

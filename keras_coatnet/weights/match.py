@@ -22,13 +22,15 @@ class Match:
     missing: list = dataclasses.field(default_factory=list)
     unexpected: list = dataclasses.field(default_factory=list)
     shapes: list = dataclasses.field(default_factory=list)
+    differing: list = dataclasses.field(default_factory=list)  # one tensor under two names with two values
     left: list = dataclasses.field(default_factory=list)  # head tensors of the file without a place in the model
+    unused: list = dataclasses.field(default_factory=list)  # tensors that the peer itself never reads
     fresh: list = dataclasses.field(default_factory=list)  # head weights of the model without a value in the file
     resized: list = dataclasses.field(default_factory=list)  # (old grid, new grid) of each resized table
 
     @property
     def problems(self):
-        return self.missing or self.unexpected or self.shapes
+        return self.missing or self.unexpected or self.shapes or self.differing
 
 
 def own_entries(slots):
@@ -62,7 +64,7 @@ def match(file, entries, slots, table, *, head_layers, has_top, fresh_head, rule
     may_leave_head = fresh_head or not has_top
     tables = []
     for entry in entries:
-        theirs = next((name for name in entry.theirs if name in unread), None)
+        theirs, copies = names_in_file(entry, unread)
         slot = slots.get(entry.ours)
         in_head = entry.ours.split("/")[0] in head_layers
         # Our own files number a layer's weights; their names say more.
@@ -71,7 +73,10 @@ def match(file, entries, slots, table, *, head_layers, has_top, fresh_head, rule
             if slot is not None:
                 (found.fresh if in_head and fresh_head else found.missing).append(shown_name)
         elif slot is not None:
-            unread.discard(theirs)
+            unread.difference_update((theirs, *copies))
+            found.differing += [
+                f"{name} is not {theirs}" for name in copies if not same(file.arrays[name], file.arrays[theirs])
+            ]
             array = rearranged(entry, file.arrays[theirs])
             if entry.ours == adaptable and array is not None and array.ndim == 4:
                 array = adapt_input_channels(array, slot.variable.shape[2])
@@ -86,6 +91,9 @@ def match(file, entries, slots, table, *, head_layers, has_top, fresh_head, rule
         elif in_head and may_leave_head:
             unread.discard(theirs)
             found.left.append(theirs)
+    if table is not None:
+        found.unused = sorted(unread & set(table.unused))
+        unread -= set(found.unused)
     found.missing.extend(sorted(set(slots) - {entry.ours for entry in entries}))  # what the peer has no name for
     place_tables(found, tables, file, table, rule)
     for name in sorted(unread):
@@ -97,13 +105,25 @@ def match(file, entries, slots, table, *, head_layers, has_top, fresh_head, rule
     return found
 
 
+def names_in_file(entry, unread):
+    """(the name under which a file has a tensor or None, its further names in the file)."""
+    theirs = next((name for name in entry.theirs if name in unread), None)
+    copies = [name for name in entry.aliases if name in unread]
+    return (copies[0], copies[1:]) if theirs is None and copies else (theirs, copies)
+
+
+def same(array, other):
+    """Whether two arrays hold the same; NaN, which is refused later, is as good as itself."""
+    return array.shape == other.shape and np.array_equal(array, other, equal_nan=array.dtype.kind == "f")
+
+
 def refuse_not_finite(values, entries, file):
     """Raise a ValueError that names every tensor with a NaN or an infinity: a broken training, or a damaged file."""
     wrong = {ours for ours, array in values.items() if not np.isfinite(array).all()}
     if wrong:
         is_own = file.format == "keras_v3"
         names = [
-            entry.ours if is_own else next(name for name in entry.theirs if name in file.arrays)
+            entry.ours if is_own else next(name for name in (*entry.theirs, *entry.aliases) if name in file.arrays)
             for entry in entries
             if entry.ours in wrong
         ]

@@ -50,12 +50,17 @@ KERAS_2 = {
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """One tensor: our variable's name, the peer's names for it, and the way between them."""
+    """One tensor: our variable's name, the peer's names for it, and the way between them.
+
+    `theirs` are spellings of one name, of which a file has one; `aliases` are further places where the peer hangs the
+    same tensor, of which a file may have any.
+    """
 
     ours: str
     theirs: tuple
     transform: Transform
     is_table: bool
+    aliases: tuple = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,11 +72,13 @@ class NameTable:
         formats: formats of its files.
         dialect: `TORCH` or `KERAS_2`.
         groups: function of a spec that yields (prefix of our layers, rows, fields): rows are (our layer, the peer's
-            layer, kind); fields fill the peer's names and give the transforms that depend on the block.
+            layer, kind), further names of the peer's for a layer that hangs in several places behind them; fields fill
+            the peer's names and give the transforms that depend on the block.
         containers: keys of a pickled dictionary under which the tensors may lie, in the order they are tried; the
             dictionary itself comes last.
         prefixes: of all names, stripped where they are found.
         ignored: endings of names that no layer reads.
+        unused: whole names of tensors that the peer's files keep and its models never read.
         counters: endings that the peer adds beside a moving mean, as integers; written as 0.
         cannot_hold: function (spec, grids of its tables) -> reason, for what the peer has no way to say.
         refuse_file: function (file, spec) -> reason, for files whose numbers mean something else.
@@ -87,6 +94,7 @@ class NameTable:
     containers: tuple = ()
     prefixes: tuple = ()
     ignored: tuple = ()
+    unused: tuple = ()
     counters: tuple = ()
     square_tables: bool = False
 
@@ -94,8 +102,8 @@ class NameTable:
         """All tensors a model of this spec may have, its head included: a tuple of `Entry` in the peer's order."""
         entries = []
         for prefix, rows, fields in self.groups(spec):
-            for our_layer, their_layer, kind in rows:
-                layer = their_layer.format(**fields)
+            for our_layer, their_layer, kind, *further in rows:
+                layer, *others = (name.format(**fields) for name in (their_layer, *further))
                 for variable, suffixes, transform in self.dialect[kind]:
                     entries.append(
                         Entry(
@@ -103,6 +111,7 @@ class NameTable:
                             theirs=tuple(layer + suffix for suffix in suffixes),
                             transform=fields[transform] if isinstance(transform, str) else transform,
                             is_table=kind == "table",
+                            aliases=tuple(other + suffixes[0] for other in others),
                         )
                     )
         return tuple(entries)
