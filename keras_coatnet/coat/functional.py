@@ -45,7 +45,8 @@ class CoaTModel(FamilyModel):
         spec = self.known_spec
         maps = {scale.number: self.get_layer(scale.blocks[-1]).output[0] for scale in plan_scales(spec)}
         if spec.parallel_depth:
-            joined, _ = self.get_layer(parallel_blocks(spec)[-1]).output
+            # Keras hands outputs out flat: the maps, then the class tokens.
+            joined = self.get_layer(parallel_blocks(spec)[-1]).output[: len(PARALLEL_SCALES)]
             maps |= dict(zip(PARALLEL_SCALES, joined, strict=True))
         return list(maps.values())
 

@@ -135,7 +135,7 @@ def run(layer, x):
             found = call(trainable, state, x)
     else:
         with _without_gradients():
-            found = layer(keras.ops.convert_to_tensor(x), **arguments)
+            found = layer(keras.tree.map_structure(keras.ops.convert_to_tensor, x), **arguments)
     return keras.tree.map_structure(keras.ops.convert_to_numpy, found)
 
 
