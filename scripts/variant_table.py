@@ -19,7 +19,7 @@ from keras_coatnet.coatnet.published import FIGURES, Figure  # noqa: E402
 from keras_coatnet.weights.cards import card  # noqa: E402
 from keras_coatnet.weights.manifest import row_from_json, shipped_manifest  # noqa: E402
 
-ORIGINS = {"coatnet": "keras_cv_attention_models", "paper": "paper", "timm": "timm"}
+ORIGINS = {"coatnet": "keras_cv_attention_models", "paper": "paper", "timm": "timm", "coat": "mlpc-ucsd/CoaT"}
 SOURCES = {"arXiv 2106.04803": "paper", "keras_cv_attention_models README": "keras_cv_attention_models"}
 UNKNOWN = "-"
 COLUMNS = ("variant", "origin", "parameters", "10^9 MACs", "size", "top-1", "trained on, at, reported by", "weights")
@@ -108,7 +108,7 @@ def table(columns, rows):
 def is_notable(name):
     """For the README: what others publish under these names, without ablations, layouts and small-data models."""
     last = name.rsplit("_", 1)[-1]
-    plain = kc.get_spec(name).family == "timm" or last == "paper" or name.split("_")[-1] in "t01234567"
+    plain = kc.get_spec(name).family in ("timm", "coat") or last == "paper" or name.split("_")[-1] in "t01234567"
     return plain and not name.startswith(("vit", "test"))
 
 

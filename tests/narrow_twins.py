@@ -3,6 +3,7 @@
 import dataclasses
 
 import keras_coatnet as kc
+from keras_coatnet.coatnet.variants import VARIANTS
 
 
 def narrow_twin(name, extra_depth=0):
@@ -24,7 +25,7 @@ def narrow_twin(name, extra_depth=0):
 def forms():
     """One variant for every set of fields: two variants that differ in widths and depths alone have the same form."""
     chosen = {}
-    for name in kc.list_variants():
+    for name in list(VARIANTS):
         twin = narrow_twin(name)
         form = dataclasses.replace(twin, name="", drop_path_rate=0.0, num_classes=1, input_size=0)
         chosen.setdefault(form, name)

@@ -54,3 +54,7 @@ class TokenAggregation(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], input_shape[2])
+
+    def get_config(self):
+        # Keras' own reading of the arguments stops at a dtype policy.
+        return super().get_config()

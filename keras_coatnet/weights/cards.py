@@ -1,6 +1,11 @@
 """Model cards: what is known of each row of the manifest, as fields and sentences for people."""
 
-ORIGINS = {"kecam": "keras_cv_attention_models", "timm": "timm", "keras": "this package"}
+ORIGINS = {
+    "kecam": "keras_cv_attention_models",
+    "timm": "timm",
+    "official": "the authors",
+    "keras": "this package",
+}
 # timm's own words on its weights: the licence of the code, and ImageNet's terms, are two things.
 IMAGENET_NOTE = (
     "ImageNet's terms are for non-commercial research; whether they reach weights trained on it is for you to judge"
@@ -51,4 +56,4 @@ def usage(row):
     """One line of Python."""
     tag = "imagenet" if row.default else row.tag
     shape = f", input_shape=({row.input_size}, {row.input_size}, 3)"
-    return f'keras_coatnet.CoAtNet("{row.variant}"{shape}, pretrained="{tag}")'
+    return f'keras_coatnet.build("{row.variant}"{shape}, pretrained="{tag}")'

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import keras_coatnet as kc
 from keras_coatnet.coatnet.plan import plan_blocks
 from keras_coatnet.coatnet.spec import CoAtNetSpec
+from keras_coatnet.coatnet.variants import VARIANTS
 
 pytestmark = pytest.mark.backend_free
 
@@ -184,7 +185,7 @@ def test_lists_become_tuples_so_that_a_spec_is_a_key():
 
 def test_narrow_twin_keeps_every_other_field():
     changed = {"depths", "widths", "stem", "hidden_head"}
-    for name in kc.list_variants():
+    for name in list(VARIANTS):
         spec = kc.get_spec(name)
         twin = kc.narrow(name, [1] * len(spec.depths), [32] * len(spec.depths), 8)
         kept = {field.name for field in dataclasses.fields(CoAtNetSpec)} - changed
@@ -206,7 +207,7 @@ def specs(draw):
     stages = draw(st.integers(1, 5))
     small = st.integers(1, 64)
     ratio = st.floats(0, 1)
-    rows = draw(st.sampled_from([kc.get_spec(name) for name in kc.list_variants()]))
+    rows = draw(st.sampled_from([kc.get_spec(name) for name in list(VARIANTS)]))
     convolutions = draw(st.integers(1, 3))
     return dataclasses.replace(
         rows,

@@ -383,7 +383,56 @@ SMALL = [
     ),
 ]
 
+COAT = [
+    Case("patches_of_2", layers.PatchEmbedding, {"width": 8}, (2, 5, 7, 3)),
+    Case(
+        "patches_of_4",
+        layers.PatchEmbedding,
+        {"width": 8, "patch_size": 4, "norm_epsilon": 1e-6, "kernel_initializer": Normal(0.1)},
+        (2, 8, 13, 3),
+    ),
+    Case("token", layers.ClassToken, {}, rows=False),
+    Case("token_of_ones", layers.ClassToken, {"initializer": "ones"}, rows=False),
+    Case("three_scales", layers.TokenAggregation, {}, (2, 3, 8), on_open_sides=None),
+    Case("added", layers.ConvPositionEncoding, {}, ODD),
+    Case(
+        "folded",
+        layers.ConvPositionEncoding,
+        {"kernel_size": 5, "residual": False, "kernel_initializer": Normal(0.1)},
+    ),
+    Case("eight_heads", layers.FactorizedAttention, {}, (2, 7, 16)),
+    Case(
+        "dropping",
+        layers.FactorizedAttention,
+        {
+            "num_heads": 2,
+            "qkv_bias": False,
+            "output_bias": False,
+            "attention_dropout_rate": 0.1,
+            "dropout_rate": 0.1,
+            "kernel_initializer": Normal(0.1),
+        },
+        (2, 7, 8),
+    ),
+    Case("gelu", layers.Perceptron, {"hidden_width": 16}, (2, 7, 8)),
+    Case(
+        "dropping",
+        layers.Perceptron,
+        {
+            "hidden_width": 12,
+            "activation": "relu",
+            "use_bias": False,
+            "dropout_rate": 0.1,
+            "kernel_initializer": Normal(0.1),
+        },
+        (2, 4, 6, 8),
+    ),
+]
+
+# Layers with several inputs or outputs; test_layers_of_many_inputs.py tries them inside models.
+OF_MANY = {layers.ConvRelativePosition, layers.SerialBlock, layers.ParallelBlock}
+
 CASES = tuple(
     dataclasses.replace(case, id=f"{case.layer.__name__}-{case.id}")
-    for case in (*DEPTHWISE, *MBCONV, *ATTENTION, *TRANSFORMER, *CONVNEXT, *STEM, *SMALL)
+    for case in (*DEPTHWISE, *MBCONV, *ATTENTION, *TRANSFORMER, *CONVNEXT, *STEM, *SMALL, *COAT)
 )

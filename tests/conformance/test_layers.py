@@ -5,7 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
-from layer_cases import CASES, public_layers
+from layer_cases import CASES, OF_MANY, public_layers
 from running import BACKEND, image, run, run_tensor, to_numpy
 
 from keras_coatnet.layers.composite import CompositeLayer
@@ -41,7 +41,7 @@ def precision_cases():
 
 
 def test_every_public_layer_has_a_case():
-    assert {case.layer for case in CASES} == public_layers()
+    assert {case.layer for case in CASES} | OF_MANY == public_layers()
 
 
 def test_case_ids_are_unique():

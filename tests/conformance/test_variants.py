@@ -12,8 +12,9 @@ from running import image, randomize, run
 import keras_coatnet as kc
 from keras_coatnet.coatnet.plan import plan_blocks
 from keras_coatnet.coatnet.sizes import map_sizes, total_stride
+from keras_coatnet.coatnet.variants import VARIANTS
 
-NAMES = kc.list_variants()
+NAMES = list(VARIANTS)
 FORMS = forms()
 SIDES, OTHER_SIDES = (64, 96), (96, 64)
 

@@ -48,12 +48,12 @@ def test_the_shipped_manifest_is_valid():
     jsonschema.validate(json.loads(shipped_manifest().read_text()), schema)
 
 
-def test_there_are_eighteen_different_rows_of_known_variants():
+def test_there_are_34_different_rows_of_known_variants():
     rows = load_manifest()
-    assert len({row.key for row in rows}) == len(rows) == 18
+    assert len({row.key for row in rows}) == len(rows) == 34
     assert {row.variant for row in rows} <= set(kc.list_variants())
-    assert len({file.url for row in rows for file in row.files}) == 26
-    assert len({file.file for row in rows for file in row.files}) == 26
+    assert len({file.url for row in rows for file in row.files}) == 42
+    assert len({file.file for row in rows for file in row.files}) == 42
 
 
 @pytest.mark.parametrize("facts", published(), ids=lambda facts: facts[0])
@@ -95,6 +95,41 @@ def test_the_rows_of_keras_cv_attention_models_are_as_published(size, md5, figur
     assert (row.preprocessing.order, row.preprocessing.crop) == ("crop_then_resize", 0.95)
     assert row.preprocessing.mean == (0.485, 0.456, 0.406)
     assert row.num_classes == 1000
+
+
+# Variant and size; the authors' file with the start of its sha256, their top-1 and top-5; timm's name, its two figures.
+COAT = """
+coat_lite_tiny   224 coat_lite_tiny_e88e96b0           77.504 93.814 coat_lite_tiny       77.548 93.924
+coat_lite_mini   224 coat_lite_mini_6b4a8ae5           79.1   94.5   coat_lite_mini       79.104 94.606
+coat_lite_small  224 coat_lite_small_8d362f48          81.9   95.5   coat_lite_small      82.304 95.854
+coat_lite_medium 224 coat_lite_medium_a750cd63         83.6   96.7   coat_lite_medium     83.602 96.714
+coat_lite_medium 384 coat_lite_medium_384x384_f9129688 84.5   97.1   coat_lite_medium_384 84.890 97.376
+coat_tiny        224 coat_tiny_c6efc33c                78.3   94.0   coat_tiny            78.442 94.044
+coat_mini        224 coat_mini_40667eec                81.0   95.2   coat_mini            81.320 95.388
+coat_small       224 coat_small_7479cf9b               82.1   96.1   coat_small           82.378 96.214
+"""
+
+
+@pytest.mark.parametrize("facts", COAT.strip().splitlines(), ids=lambda facts: " ".join(facts.split()[:2]))
+def test_coat_has_timms_row_and_the_authors_with_crops_and_figures_of_their_own(facts):
+    variant, size, official, top1, top5, hub, timm_top1, timm_top5 = facts.split()
+    wanted = {
+        "official": (f"https://vcl.ucsd.edu/coat/pretrained/{official}.pth", official[-8:], top1, top5),
+        "in1k": (f"https://huggingface.co/timm/{hub}.in1k/resolve/main/pytorch_model.bin", None, timm_top1, timm_top5),
+    }
+    for tag, (url, prefix, *figures) in wanted.items():
+        (row,) = [row for row in find_rows(variant, tag) if row.input_size == int(size)]
+        (file,) = row.files
+        assert (file.url, file.format) == (url, "torch")
+        assert prefix in (None, file.sha256_prefix)
+        assert row.source == ("official" if tag == "official" else "timm")
+        assert [(found.top1, found.top5) for found in row.accuracy] == [tuple(map(float, figures))]
+    official, timm = (
+        row.preprocessing for tag in wanted for row in find_rows(variant, tag) if row.input_size == int(size)
+    )
+    assert (official.crop, official.crop_mode) == (0.875, "center")
+    assert (timm.crop, timm.crop_mode) == ((1.0, "squash") if size == "384" else (0.9, "center"))
+    assert {row.tag for row in find_rows(variant, "imagenet")} == {"in1k"}
 
 
 def test_nothing_that_is_not_public_is_claimed():
@@ -140,7 +175,7 @@ def test_patterns_match_variants_and_tags():
     assert names("*.sw_in12k") == {
         f"{variant}.sw_in12k" for variant in ("coatnet_2_rw", "coatnet_3_rw", "coatnet_rmlp_1_rw2", "coatnet_rmlp_2_rw")
     }
-    assert len(list_pretrained()) == 18
+    assert len(list_pretrained()) == 34
     assert list_pretrained("vgg*") == []
 
 
@@ -196,7 +231,7 @@ def test_own_rows_win_over_shipped_ones_and_add_to_them(own):
     assert rows[224].files[0].url == "http://weights.example/f"
     assert rows[160].files[0].file == "coatnet0_160_imagenet.h5"
     assert find_rows("coatnet_5", "mine")[0].num_classes == 7
-    assert len(load_manifest()) == 19
+    assert len(load_manifest()) == 35
 
 
 def test_an_own_default_wins_over_the_shipped_one(own):
@@ -218,7 +253,7 @@ def test_fields_that_say_nothing_may_be_left_out(own):
     ("change", "complaint"),
     [
         ({"input_size": "224"}, "row 1 (coatnet_0.made), field input_size: must be of type integer; got '224'"),
-        ({"source": "tim"}, "field source: must be one of kecam, timm, keras; got 'tim'"),
+        ({"source": "tim"}, "field source: must be one of kecam, timm, official, keras; got 'tim'"),
         ({"taag": "x"}, "row 1 (coatnet_0.made): unknown field taag; nearest: tag"),
         ({"files": []}, "field files: [] should be non-empty"),
         ({"files": [{"url": "http://x/f", "file": "f"}]}, "field files[0]: without format"),
