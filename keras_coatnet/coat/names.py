@@ -91,7 +91,16 @@ def official_cannot_hold(spec, grids):
 
 # Final norms that the authors' files keep for every scale and their models never read; the head's own are named above.
 UNUSED = tuple(f"norm{scale}.{leaf}" for scale in (1, 2, 3) for leaf in ("weight", "bias"))
-SHARED = {"dialect": DIALECT, "groups": torch_groups, "prefixes": ("module.", "_orig_mod."), "unused": UNUSED}
+# Where detectors keep their backbone: detectron2, Deformable-DETR, mmdetection.
+PARTS = ("backbone.bottom_up.backbone.", "backbone.0.backbone.", "backbone.")
+SHARED = {
+    "dialect": DIALECT,
+    "groups": torch_groups,
+    "prefixes": ("module.", "_orig_mod."),
+    "unused": UNUSED,
+    "parts": PARTS,
+    "first_names": "patch_embed1.",
+}
 
 NAME_TABLES = (
     # The authors evaluate "model", the raw weights, also where an average stands beside them.

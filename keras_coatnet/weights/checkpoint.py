@@ -96,7 +96,7 @@ def load_file(model, file, table, *, resize=None, head=None, adapt_channels=Fals
     report = LoadReport(
         source=table.source if table else OWN,
         loaded=len(found.values),
-        left=tuple(found.left),
+        left=(*found.left, *file.others),
         fresh=tuple(found.fresh),
         resized=tuple(dict.fromkeys(found.resized)),
         unused=tuple(found.unused),
@@ -161,6 +161,7 @@ def read_for(spec, name_tables, path, source=None):
             f"{os.path.basename(path)} is a file of the format {kind}, which "
             + (f"source={source!r} does not have." if source else f"no source of {spec.name} has.")
         )
+    readings = [(table.take_part(file), table) for file, table in readings]
     file, table = max(readings, key=lambda reading: count_known(*reading, spec))
     if reason := table.refuse_file(file, spec):
         raise ValueError(f"{file.name} cannot be loaded: {reason}.")

@@ -80,6 +80,8 @@ class NameTable:
         ignored: endings of names that no layer reads.
         unused: whole names of tensors that the peer's files keep and its models never read.
         counters: endings that the peer adds beside a moving mean, as integers; written as 0.
+        parts: prefixes that our model's names have inside a larger one, such as a detector; longest first.
+        first_names: start of a name that only a whole part has.
         cannot_hold: function (spec, grids of its tables) -> reason, for what the peer has no way to say.
         refuse_file: function (file, spec) -> reason, for files whose numbers mean something else.
         square_tables: the peer takes every table as square.
@@ -96,7 +98,18 @@ class NameTable:
     ignored: tuple = ()
     unused: tuple = ()
     counters: tuple = ()
+    parts: tuple = ()
+    first_names: str = ""
     square_tables: bool = False
+
+    def take_part(self, file):
+        """The file with the tensors of our model alone, where it is a part of a larger one."""
+        for part in self.parts:
+            if any(name.startswith(part + self.first_names) for name in file.arrays):
+                own = {name.removeprefix(part): a for name, a in file.arrays.items() if name.startswith(part)}
+                others = tuple(name for name in file.arrays if not name.startswith(part))
+                return dataclasses.replace(file, arrays=own, others=others)
+        return file
 
     def entries(self, spec):
         """All tensors a model of this spec may have, its head included: a tuple of `Entry` in the peer's order."""

@@ -43,13 +43,13 @@ def test_one_name_a_tensor_is_enough_whichever_it_is(name, kept, tmp_path):
 
 
 def test_a_tensor_with_two_values_is_refused(tensors, tmp_path):
-    tensors["serial_blocks2.1.cpe.proj.weight"] = tensors["serial_blocks2.1.cpe.proj.weight"] + 1
+    tensors["serial_blocks4.1.cpe.proj.weight"] = tensors["serial_blocks4.1.cpe.proj.weight"] + 1
     model = fresh("coat_lite_mini", seed=1)
     with (
         untouched(model),
         pytest.raises(
             ValueError,
-            match=r"one tensor, two values \(1\): serial_blocks2.1.cpe.proj.weight is not cpe2.proj.weight",
+            match=r"one tensor, two values \(1\): serial_blocks4.1.cpe.proj.weight is not cpe4.proj.weight",
         ),
     ):
         kc.load_checkpoint(model, write(tmp_path, tensors))
@@ -103,6 +103,23 @@ def test_said_to_be_timms_the_average_comes_first(tensors, tmp_path):
     model = fresh("coat_lite_mini", seed=1)
     assert kc.load_checkpoint(model, path, source="timm").source == "timm"
     assert_same_weights(model, filled("coat_lite_mini"))
+
+
+@pytest.mark.parametrize("prefix", ["backbone.bottom_up.backbone.", "backbone.0.backbone.", "backbone."])
+@pytest.mark.parametrize("key", ["model", "state_dict"])
+def test_a_detector_gives_its_backbone(tensors, tmp_path, prefix, key):
+    body = {name: value for name, value in tensors.items() if not name.startswith(("norm", "head"))}
+    neck = {"neck.lateral.weight": np.ones(3, "float32"), "roi_head.bbox.bias": np.ones(2, "float32")}
+    path = torch_file(tmp_path, {key: {**{prefix + name: value for name, value in body.items()}, **neck}})
+    model = fresh("coat_lite_mini", seed=1)
+    with untouched(model), pytest.raises(ValueError, match=r'missing \(4\): norm4(.|\n)*head="fresh"'):
+        kc.load_checkpoint(model, path)
+    report = kc.load_checkpoint(model, path, head="fresh")
+    assert report.left == tuple(neck)
+    assert len(report.fresh) == 4
+    expected = filled("coat_lite_mini").get_layer("stage4_block2").get_weights()
+    for got, value in zip(model.get_layer("stage4_block2").get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(got, value)
 
 
 def test_the_authors_format_is_not_written():

@@ -16,6 +16,7 @@ class CheckpointFile:
         attributes: what the file says of itself, such as Keras' model_config.
         grids: our files' (H, W) of each table, by the name of its layer.
         title: what users know it by where the file's name says nothing.
+        others: names of tensors that belong to the larger model that ours is a part of.
     """
 
     path: str
@@ -25,6 +26,7 @@ class CheckpointFile:
     grids: dict = dataclasses.field(default_factory=dict)
 
     title: str | None = None
+    others: tuple = ()
 
     @property
     def name(self):
