@@ -148,3 +148,14 @@ def test_more_weights_than_a_file_holds_are_refused_before_any_work(monkeypatch)
     with pytest.raises(ValueError, match=r'at most 2 GB of weights; coatnet_0 has .*="float16" halves that'):
         onnx.check_fits(model)
     onnx.check_fits(model, "float16")
+
+
+def test_dynamic_quantization_rounds_every_matrix_of_the_transformers(tmp_path):
+    model = fuse(make("coatnet_0"))
+    path = write(model, tmp_path, quantization="dynamic")
+    assert NEAR < difference(model, path) < 0.2
+    found = operators(path)
+    # What is left in floating point multiplies no constant: logits and the mixing of values.
+    assert found["MatMul"] == 2 * found["Softmax"] > 0
+    assert found["MatMulInteger"] > 0
+    assert onnx.read_metadata(path) == {"labels": ["Bär"]}
