@@ -56,7 +56,7 @@ class Feed:
         return make_stream(self.loader, self.arrays, self.maker.shapes, self.threads, epoch * self.steps + step, stop)
 
     def fit_arguments(self, position=None):
-        """`x`, `steps_per_epoch` and `initial_epoch` for `model.fit`.
+        """`x`, `steps_per_epoch`, `initial_epoch` and `shuffle` for `model.fit`.
 
         From the middle of an epoch on, `steps_per_epoch` is what is left of it, so `epochs` must end with that epoch;
         the next ones are another call.
@@ -66,6 +66,8 @@ class Feed:
             "x": self.dataset(position),
             "steps_per_epoch": self.steps - position.step,
             "initial_epoch": position.epoch,
+            # They are shuffled already; Keras would warn that it cannot.
+            "shuffle": False,
         }
 
     def arrays(self, step):
