@@ -50,7 +50,8 @@ def make_model_optimizer(
         raise ValueError(f"optimizer must be one of {', '.join(map(repr, OPTIMIZERS))}; got {name!r}.")
     keywords = {
         "learning_rate": learning_rate,
-        "weight_decay": weight_decay or None,
+        # AdamW insists on a number.
+        "weight_decay": weight_decay or (0.0 if name == "adamw" else None),
         "global_clipnorm": clip_norm,
         "gradient_accumulation_steps": accumulation if accumulation > 1 else None,
         **_averaging(ema_decay, accumulation),
