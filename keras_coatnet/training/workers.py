@@ -56,7 +56,7 @@ class Workers:
             self._idle.put(process)
         if problem is not None:
             error, text = problem
-            error.add_note(text)
+            error.add_note(f"In a process that makes batches (workers=0 makes them in this one):\n{text}")
             raise error
         return batch
 
@@ -65,13 +65,24 @@ class Workers:
         _end(self._processes)
 
     def _start(self):
+        payload = _pickled(self.maker)
         command = [sys.executable, "-P", str(PACKAGE / "training" / "worker_process.py"), str(PACKAGE)]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._processes.append(process)
         pickle.dump(sys.path, process.stdin)
-        pickle.dump(self.maker, process.stdin, protocol=5)
+        pickle.dump(payload, process.stdin, protocol=5)
         process.stdin.flush()
         return process
+
+
+def _pickled(maker):
+    """Once more inside, so that a process can say what is wrong with it."""
+    try:
+        return pickle.dumps(maker, protocol=5)
+    except Exception as error:
+        raise TypeError(
+            f"These pictures cannot be sent to another process ({error}); workers=0 makes batches in this one."
+        ) from None
 
 
 def _end(processes):
