@@ -79,7 +79,7 @@ def report_lines(report):
         yield f"{harmless:,} pictures are there more than once in their class and part"
     if report.repeated_names:
         examples = ", ".join(report.repeated_names[:3])
-        yield f"{len(report.repeated_names):,} file names are in several parts of their class, such as {examples}"
+        yield f"{len(report.repeated_names):,} file names are in several parts, such as {examples}"
     if report.sizes:
         (low, middle, high) = (f"{height} x {width}" for height, width in report.size_range())
         yield f"sizes, height x width: {low} to {high}, median {middle}"

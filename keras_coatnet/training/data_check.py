@@ -24,7 +24,7 @@ class DataReport:
         unreadable: (name, reason) of each picture that cannot be read.
         sizes: (height, width) of the others.
         copies: groups of (part, label, name) with the same pixels.
-        repeated_names: names of files that more than one part has in the same class.
+        repeated_names: CLASS/FILE of names that more than one part has.
     """
 
     classes: tuple
@@ -41,7 +41,7 @@ class DataReport:
 
     @property
     def empty_classes(self):
-        """(part, class) without a readable picture; parts to hold out or test with may lack some."""
+        """Classes without a readable picture to train on; parts to hold out or test with may lack some."""
         counts = self.counts[TRAIN]
         return [name for label, name in enumerate(self.classes) if not counts[label]]
 
@@ -82,7 +82,7 @@ def check_data(data, on_read=None):
         counts = report.counts.setdefault(part, Counter())
         for index, (size, digest, problem) in enumerate(_look_at_all(source)):
             name, label = source.name(index), source.label(index)
-            names[label, PurePath(name).name].add(part)
+            names[f"{data.classes[label]}/{PurePath(name).name}"].add(part)
             if problem is None:
                 counts[label] += 1
                 report.sizes.append(size)
@@ -92,7 +92,7 @@ def check_data(data, on_read=None):
             if on_read is not None:
                 on_read()
     report.copies = [group for group in seen.values() if len(group) > 1]
-    report.repeated_names = sorted(name for (_, name), parts in names.items() if len(parts) > 1)
+    report.repeated_names = sorted(name for name, parts in names.items() if len(parts) > 1)
     return report
 
 

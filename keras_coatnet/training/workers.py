@@ -14,7 +14,9 @@ LARGEST_DEFAULT = 8
 
 def default_workers():
     """How many processes make batches if nobody says: one a core but the one that trains, at most 8."""
-    return max(1, min(LARGEST_DEFAULT, (os.cpu_count() or 1) - 1))
+    # In a container this process may have fewer cores than there are.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(LARGEST_DEFAULT, cores - 1))
 
 
 class Workers:
@@ -31,6 +33,7 @@ class Workers:
     def __init__(self, maker, count):
         self.maker, self.count = maker, count
         self._idle = queue.LifoQueue()
+        self._closed = False
         self._processes = []
         # One place a process, filled with it when it is first needed.
         for _ in range(count):
@@ -41,6 +44,9 @@ class Workers:
         """The `Batch` of a step; waits until a process is free, then until it is done."""
         process = self._idle.get()
         try:
+            # Loaders read ahead; without this they would start the processes again.
+            if self._closed:
+                raise RuntimeError("The feed is closed; make another one for more batches.")
             if process is None or process.poll() is not None:
                 process = self._start()
             pickle.dump((epoch, step), process.stdin)
@@ -61,7 +67,8 @@ class Workers:
         return batch
 
     def close(self):
-        """Ends the processes; they start again if another batch is asked for."""
+        """Ends the processes; there are no more batches after it."""
+        self._closed = True
         _end(self._processes)
 
     def _start(self):

@@ -34,7 +34,7 @@ def test_counts_and_sizes_of_a_good_data_set(folder):
     assert report.counts == {"train": {0: 4, 1: 5}, "held out": {0: 2, 1: 2}}
     assert report.size_range() == [(20, 22), (21, 25), (22, 26)]
     assert len(read) == 13
-    assert report.repeated_names == ["0.png", "0.png", "1.png", "1.png"]
+    assert report.repeated_names == ["cat/0.png", "cat/1.png", "dog/0.png", "dog/1.png"]
 
 
 def test_broken_pictures_are_named_and_not_counted(folder):

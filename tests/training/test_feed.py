@@ -149,6 +149,16 @@ def test_killed_process_is_told_and_the_next_batch_has_a_new_one(data):
 
 
 @pytest.mark.backend_free
+def test_closed_feed_starts_no_process_again(data):
+    one = feed(data, workers=1)
+    one.arrays(0)
+    one.close()
+    with pytest.raises(RuntimeError, match="The feed is closed"):
+        one.arrays(1)
+    assert one._workers._processes == []
+
+
+@pytest.mark.backend_free
 def test_processes_end_with_the_one_that_started_them(tmp_path):
     make_photos(tmp_path, cat=3, dog=3)
     code = f"""
