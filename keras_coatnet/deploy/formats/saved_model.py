@@ -31,7 +31,7 @@ def write(model, path, request):
     module = tf.Module()
     module.weights = [variable.value for variable in model.variables]
     module.serve = tf.function(function, input_signature=[signature], autograph=False)
-    tf.saved_model.save(module, path, signatures={name: module.serve for name in ENDPOINTS})
+    tf.saved_model.save(module, path, signatures=dict.fromkeys(ENDPOINTS, module.serve))
     file = os.path.join(path, METADATA_FILE)
     os.makedirs(os.path.dirname(file), exist_ok=True)
     with open(file, "w", encoding="utf-8") as stream:
