@@ -8,21 +8,36 @@ from keras_coatnet.deploy.formats.litert_ranges import with_fitted_ranges
 
 # A map is (batch, height, width, channels); behind the last one there are vectors.
 _MAP_RANK = 4
-# What a layer computes carries its path in its name, a number behind each part where a model was called again. A block
-# of convolutions is one with a depthwise convolution inside.
-_CONVOLUTION_BLOCK = re.compile(r"([^;]+/)depthwise(?:_\d+)?/")
+_COLOURS = 3
+# What a layer computes carries its path in its name, a number behind each part where a model was called again.
+_DEPTHWISE = re.compile(r"([^;]+/)depthwise(?:_\d+)?/")
 _SQUEEZE_EXCITE = re.compile(r"/squeeze_excite(?:_\d+)?/")
 _SHORTCUT = re.compile(r"/shortcut(?:_\d+)?/")
-_COLOURS = 3
 
-# Groups of operators, by what they compute.
-GROUPS = {
-    "head": lambda operator, blocks: operator.outputs[0].rank < _MAP_RANK,
-    "first convolution": lambda operator, blocks: _reads_a_picture(operator),
-    "convolution blocks": lambda operator, blocks: any(block in operator.outputs[0].name for block in blocks),
-    "squeeze and excitation": lambda operator, blocks: _SQUEEZE_EXCITE.search(operator.outputs[0].name) is not None,
-    "shortcuts": lambda operator, blocks: _SHORTCUT.search(operator.outputs[0].name) is not None,
-}
+
+def head(operators):
+    """What is behind the last map."""
+    maps = [index for index, operator in enumerate(operators) if operator.outputs[0].rank == _MAP_RANK]
+    return operators[max(maps, default=-1) + 1 :]
+
+
+def first_convolution(operators):
+    """The one that reads the picture."""
+    return [each for each in operators if each.name == "CONV_2D" and each.inputs[0].shape[-1] == _COLOURS]
+
+
+def convolution_blocks(operators):
+    """All of the blocks that hold a depthwise convolution."""
+    paths = {path for each in operators for path in _DEPTHWISE.findall(each.outputs[0].name)}
+    return [each for each in operators if any(path in each.outputs[0].name for path in paths)]
+
+
+def squeeze_and_excitation(operators):
+    return [each for each in operators if _SQUEEZE_EXCITE.search(each.outputs[0].name)]
+
+
+def shortcuts(operators):
+    return [each for each in operators if _SHORTCUT.search(each.outputs[0].name)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +46,7 @@ class Scheme:
 
     Args:
         kinds: operators by the schema's name; None is all there are.
-        without: names of `GROUPS` that do not.
+        without: functions that pick what does not of a file's operators.
     """
 
     kinds: tuple | None
@@ -42,9 +57,9 @@ _PRODUCTS = ("FULLY_CONNECTED", "CONV_2D")
 SCHEMES = {
     # Top-1 as in float on 99% of pictures: the linear maps of the transformer blocks, which hold nearly all weights of
     # a CoAtNet, and the second convolution of the stem, its largest.
-    "int8": Scheme(_PRODUCTS, without=("head", "first convolution", "convolution blocks", "shortcuts")),
+    "int8": Scheme(_PRODUCTS, without=(head, first_convolution, convolution_blocks, shortcuts)),
     # The fastest on CPUs, 98.5%: all products but depthwise ones.
-    "int8_fast": Scheme(_PRODUCTS, without=("head", "squeeze and excitation")),
+    "int8_fast": Scheme(_PRODUCTS, without=(head, squeeze_and_excitation)),
     # For accelerators that know int8 alone, 94%: all that LiteRT has in int8.
     "int8_whole": Scheme(None, without=()),
 }
@@ -73,25 +88,15 @@ def quantize(calibrated, pictures, scheme):
 
 def choose_operators(operators, scheme):
     """Those of a file's operators that a scheme has in int8."""
-    if "convolution blocks" in scheme.without and not has_attention(operators):
+    if convolution_blocks in scheme.without and not has_attention(operators):
         scheme = SCHEMES["int8_fast"]
-    blocks = convolution_blocks(operators)
-    groups = [GROUPS[name] for name in scheme.without]
+    staying = {each.outputs[0].name for pick in scheme.without for each in pick(operators)}
     return [
         each
         for each in operators
-        if (scheme.kinds is None or each.name in scheme.kinds) and not any(group(each, blocks) for group in groups)
+        if (scheme.kinds is None or each.name in scheme.kinds) and each.outputs[0].name not in staying
     ]
 
 
 def has_attention(operators):
     return any(each.name == "SOFTMAX" and each.outputs[0].rank == _MAP_RANK for each in operators)
-
-
-def convolution_blocks(operators):
-    """Paths of the blocks that hold a depthwise convolution."""
-    return {block for each in operators for block in _CONVOLUTION_BLOCK.findall(each.outputs[0].name)}
-
-
-def _reads_a_picture(operator):
-    return operator.name == "CONV_2D" and operator.inputs[0].shape[-1] == _COLOURS

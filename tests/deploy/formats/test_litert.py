@@ -132,6 +132,14 @@ def test_open_batch_takes_any_number_of_pictures(model, write):
     assert difference(model, path, photographs(5)) < 1e-5
 
 
+def test_open_batch_multiplies_in_int8_as_often_as_a_fixed_one(write):
+    def count(batch_size):
+        operators = read_operators(write(batch_size=batch_size, quantization="int8"))
+        return sum(each.name == "FULLY_CONNECTED" and each.outputs[0].type == "INT8" for each in operators)
+
+    assert count(None) == count(1) > 10
+
+
 def test_fixed_batch_takes_any_number_of_pictures_in_turns(model, write):
     path = write(batch_size=2)
     opened = litert.load(path)
