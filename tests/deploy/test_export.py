@@ -278,6 +278,18 @@ class TestChild:
         assert not folder.exists()
 
 
+def test_what_lives_on_an_accelerator_is_computed_on_the_processor_by_a_child(monkeypatch):
+    asked = []
+    monkeypatch.setattr(handover, "is_on_processor", lambda: False)
+    monkeypatch.setattr(handover, "_in_child", lambda backend, model, todo: asked.append((backend, todo)))
+    pictures = [np.zeros((SIDE, SIDE, 3), "float32")]
+    handover.answers_of_model(tiny(), pictures)
+    handover.write_and_answer(tiny(), "/a/b.pt2", Request(OWN), BACKEND, pictures)
+    assert [backend for backend, _ in asked] == [BACKEND, BACKEND]
+    assert [todo.path for _, todo in asked] == [None, "/a/b.pt2"]
+    assert handover.PROCESSOR_ONLY.keys() >= {"CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS"}
+
+
 @pytest.mark.backend_free
 def test_child_ends_and_cleans_up_when_its_parent_is_gone(tmp_path):
     staged, folder = tmp_path / ".a.stablehlo-staged", tmp_path / "job"
