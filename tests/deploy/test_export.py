@@ -137,7 +137,6 @@ def test_model_around_ours_is_exported_unfused_and_checked_all_the_same(tmp_path
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(weight), value)
 
 
-@pytest.mark.xfail(BACKEND == "jax", reason="TensorFlow 2.21 does not know what JAX 0.10 makes of `erf`", strict=True)
 @pytest.mark.filterwarnings("ignore:The `native_serialization` parameter:DeprecationWarning")  # Keras', on JAX
 def test_keras_own_export_keeps_working(model, tmp_path):
     x = np.random.default_rng(0).normal(size=(1, SIDE, SIDE, 3)).astype("float32")
