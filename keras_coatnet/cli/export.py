@@ -67,6 +67,9 @@ def add_parser(subparsers):
         metavar="X",
         help="largest difference, as a share of the logits' spread (default: 1e-4, float16 2e-2, integers none)",
     )
+    parser.add_argument(
+        "--no-gelu-builtin", dest="gelu_builtin", action="store_false", help="for GPU delegates without it (.tflite)"
+    )
     parser.add_argument("--force", action="store_true", help="replace what is at OUT")
     parser.set_defaults(run=run)
 
@@ -90,6 +93,7 @@ def run(options):
                 tolerance=options.tolerance,
                 force=options.force,
                 labels=labels,
+                gelu_builtin=options.gelu_builtin,
             )
     except ModuleNotFoundError as error:
         raise UsageError(str(error)) from None

@@ -17,6 +17,8 @@ FLOAT, BYTES, ENCODED = "float", "uint8", "jpeg"
 INPUTS = (FLOAT, BYTES, ENCODED)
 QUANTIZATIONS = ("float16", "dynamic", "int8")
 DYNAMIC = "dynamic"
+# The formats with an operator for GELU that some of their accelerators refuse.
+GELU_BUILTINS = ("litert",)
 
 
 def check_model(model):
@@ -124,6 +126,14 @@ def _check_choice(argument, value, known, format_name, allowed, of_row):
         others = [name for name, row in FORMATS.items() if value in of_row(row)]
         raise ValueError(
             f"{format_name} files cannot have {argument}={value!r}; of the formats, {', '.join(others) or 'none'} can."
+        )
+
+
+def check_gelu(gelu_builtin, format):
+    """Raises ValueError for a format whose files have no GELU builtin to do without."""
+    if not gelu_builtin and format.name not in GELU_BUILTINS:
+        raise ValueError(
+            f"gelu_builtin=False is for GPU delegates of {', '.join(GELU_BUILTINS)} files; the format is {format.name}."
         )
 
 

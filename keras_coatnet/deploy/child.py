@@ -37,7 +37,15 @@ def load_one_framework():
     It takes seconds, and two frameworks in one process do not always get on.
     """
     if keras.backend.backend() != "tensorflow" and "tensorflow" not in sys.modules:
-        sys.modules["tensorflow"] = None
+        sys.meta_path.insert(0, WithoutTensorFlow())
+
+
+class WithoutTensorFlow:
+    """Finds no TensorFlow. None in `sys.modules` would do too, but Keras takes that for TensorFlow at work."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "tensorflow":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 def outputs_of(todo, model):

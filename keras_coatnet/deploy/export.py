@@ -30,6 +30,7 @@ def export(
     tolerance=None,
     force=False,
     labels=None,
+    gelu_builtin=True,
 ):
     """Writes a model as a file for another runtime, and compares the file with the model.
 
@@ -55,6 +56,8 @@ def export(
             integers have none.
         force: replace what is at `path`.
         labels: class names that the file shall hold, name of a label set, or None: those of the model's weights.
+        gelu_builtin: False writes the GELUs of a LiteRT file as products, sums and a sigmoid, within 1e-6: older GPU
+            delegates do not know the operator.
 
     Returns: `ExportReport`.
     Raises:
@@ -67,7 +70,9 @@ def export(
     request = check_all(model, format, batch_size, image_size, inputs, quantization, representative, tolerance, labels)
     path = target_of(path)
     check_target(path, format, force)
+    arguments.check_gelu(gelu_builtin, format)
     arguments.check_packages(path, format)
+    request = dataclasses.replace(request, gelu_builtin=gelu_builtin)
     photographs = open_photographs(representative)
     with staging(path, format) as staged:
         report = _write(model, staged, format, request, photographs, tolerance, labels)

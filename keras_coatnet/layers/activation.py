@@ -9,6 +9,9 @@ from keras import ops
 @keras.saving.register_keras_serializable(package="keras_coatnet")
 def gelu(x):
     """Exact GELU, x * Phi(x) (Hendrycks and Gimpel 2016), through `erf`: the form every exporter knows."""
+    if keras.backend.backend() == "jax":
+        # Through `erfc`: what JAX makes of `erf`, TensorFlow cannot run when it finds it in a SavedModel.
+        return keras.activations.gelu(x, approximate=False)
     return 0.5 * x * (1.0 + ops.erf(x * (1.0 / math.sqrt(2.0))))
 
 

@@ -186,7 +186,7 @@ class RelativeMultiHeadSelfAttention(CompositeLayer):
     def _config_grid(self):
         """The grid as given, or the one that a file brought to a map of open size."""
         bias = getattr(self, "relative_position_bias", None)
-        return self.table_grid if self.table_grid is None or bias is None else bias.grid
+        return self.table_grid if self.table_grid is None else getattr(bias, "grid", self.table_grid)
 
 
 def _softmax(logits):

@@ -78,9 +78,10 @@ def test_every_option_reaches_export(asked):
         "representative": None,
         "tolerance": None,
         "force": False,
+        "gelu_builtin": True,
     }
     said = "a.tflite --format litert --batch-size dynamic --image-size 32x48 --inputs uint8 --quantization int8"
-    assert run(*said.split(), "--representative", "photos", "--tolerance", "0.5", "--force") == 0
+    assert run(*said.split(), "--representative", "photos", "--tolerance", "0.5", "--force", "--no-gelu-builtin") == 0
     ((_, _, format), options) = asked.pop()
     assert format == "litert"
     assert {name: value for name, value in options.items() if name != "labels"} == {
@@ -91,6 +92,7 @@ def test_every_option_reaches_export(asked):
         "representative": "photos",
         "tolerance": 0.5,
         "force": True,
+        "gelu_builtin": False,
     }
 
 

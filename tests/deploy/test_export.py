@@ -2,8 +2,6 @@
 
 import contextlib
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -13,11 +11,10 @@ from running import BACKEND, randomize
 from small_models import CLASSES, SIDE, tiny, twin
 
 import keras_coatnet as kc
-from keras_coatnet.deploy import answers, handover, job
+from keras_coatnet.deploy import answers
 from keras_coatnet.deploy.formats import FORMATS, writer_of
 from keras_coatnet.deploy.handover import ExportFailed
 from keras_coatnet.deploy.photographs import FOLDER
-from keras_coatnet.deploy.request import Request
 from keras_coatnet.deploy.runtimes import open_file
 from keras_coatnet.deploy.verify import DiffersTooMuch
 
@@ -140,7 +137,6 @@ def test_model_around_ours_is_exported_unfused_and_checked_all_the_same(tmp_path
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(weight), value)
 
 
-@pytest.mark.xfail(BACKEND == "jax", reason="TensorFlow 2.21 does not know what JAX 0.10 makes of `erf`", strict=True)
 @pytest.mark.filterwarnings("ignore:The `native_serialization` parameter:DeprecationWarning")  # Keras', on JAX
 def test_keras_own_export_keeps_working(model, tmp_path):
     x = np.random.default_rng(0).normal(size=(1, SIDE, SIDE, 3)).astype("float32")
@@ -218,75 +214,3 @@ def test_representative_pictures_are_compared_and_nan_in_the_model_is_found(tmp_
     broken.set_weights([weight * np.nan for weight in broken.get_weights()])
     with pytest.raises(ValueError, match="'tiny' answers NaN or infinity itself"):
         kc.export(broken, path_of(tmp_path, OWN, "broken"))
-
-
-class TestChild:
-    """What becomes of the process that another backend runs in; a stand-in takes its place."""
-
-    @pytest.fixture(autouse=True)
-    def _stand_in(self, tmp_path, monkeypatch):
-        (tmp_path / "stand_in.py").write_text(
-            "import os, sys, time\n"
-            "from pathlib import Path\n"
-            "what = os.environ['WHAT']\n"
-            "print('loading'); print('the last word', file=sys.stderr, flush=True)\n"
-            "if what == 'dies': os.abort()\n"
-            'error = \'{"kind": "Odd", "text": "a reason"}\'\n'
-            "if what == 'says': Path(sys.argv[1], 'error.json').write_text(error)\n"
-            "if what == 'waits': Path(sys.argv[1], 'waiting').write_text(str(os.getpid())); time.sleep(600)\n"
-        )
-        monkeypatch.setattr(handover, "CHILD", "stand_in")
-        monkeypatch.syspath_prepend(str(tmp_path))
-
-    def run(self, tmp_path):
-        path = str(tmp_path / "staged" / "a.onnx")
-        request = Request("onnx")
-        return handover.write_and_answer(tiny(), path, request, "none", [np.zeros((SIDE, SIDE, 3), "float32")])
-
-    @pytest.mark.parametrize(
-        ("what", "said"),
-        [
-            ("dies", r"The none process that exports died \(signal 6\): the last word$"),
-            ("says", "a.onnx could not be written and reloaded: Odd: a reason$"),
-        ],
-    )
-    def test_its_error_is_one_line_and_its_output_is_not_shown(self, tmp_path, monkeypatch, capfd, what, said):
-        monkeypatch.setenv("WHAT", what)
-        with pytest.raises(ExportFailed, match=said):
-            self.run(tmp_path)
-        assert capfd.readouterr() == ("", "")
-
-    def test_interruption_ends_it(self, tmp_path, monkeypatch):
-        monkeypatch.setenv("WHAT", "waits")
-        started = []
-
-        def interrupt(process, *arguments):
-            folder = Path(process.args[-1])
-            while not (folder / "waiting").exists() or not (folder / "waiting").read_text():
-                assert process.poll() is None
-            started.append((process, folder))
-            raise KeyboardInterrupt
-
-        wait = subprocess.Popen.wait
-        monkeypatch.setattr(
-            subprocess.Popen, "wait", lambda process, *a, **k: (wait if started else interrupt)(process, *a, **k)
-        )
-        with pytest.raises(KeyboardInterrupt):
-            self.run(tmp_path)
-        ((process, folder),) = started
-        assert process.returncode == -9
-        assert not folder.exists()
-
-
-@pytest.mark.backend_free
-def test_child_ends_and_cleans_up_when_its_parent_is_gone(tmp_path):
-    staged, folder = tmp_path / ".a.stablehlo-staged", tmp_path / "job"
-    for each in (staged, folder):
-        each.mkdir()
-    pictures = [np.zeros((SIDE, SIDE, 3), "float32")]
-    job.write_job(str(folder), tiny(), job.Job(pictures, str(staged / "a"), Request("stablehlo"), (str(staged),)))
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
-    command = [sys.executable, "-m", "keras_coatnet.deploy.child", str(folder)]
-    # Standard input ends at once, as it does when the parent is killed.
-    assert subprocess.run(command, stdin=subprocess.DEVNULL, env=environment, capture_output=True).returncode == 1
-    assert list(tmp_path.iterdir()) == []

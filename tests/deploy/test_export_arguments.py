@@ -44,6 +44,7 @@ def _inside(tmp_path, monkeypatch):
         ("a.onnx", {"format": "saved_model"}, "must not end in .onnx"),
         ("a.onnx", {"batch_size": 0}, 'whole number from 1 up, "dynamic" or None; got 0'),
         ("a.onnx", {"batch_size": True}, "got True"),
+        ("a.onnx", {"gelu_builtin": False}, "is for GPU delegates of litert files; the format is onnx"),
         ("a.onnx", {"batch_size": "dyn"}, "got 'dyn'"),
         ("a.onnx", {"image_size": (32,)}, r"\(height, width\) or one whole number, from 1 up; got \(32,\)"),
         ("a.onnx", {"image_size": 64}, r"which have a spec, are resized; 'tiny' takes pictures of \(32, 32\)"),

@@ -241,3 +241,12 @@ def test_peers_files_of_a_fused_model_are_refused(source, tmp_path):
     with pytest.raises(ValueError, match="its norms are folded away"):
         kc.save_checkpoint(fused, path, source)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["coatnet_0", "coatnet_rmlp_nano_rw"])
+def test_model_of_open_size_comes_back_from_a_keras_file(name, tmp_path):
+    fused = fuse(trained(narrow_twin(name), (None, None, 3)))
+    fused.save(tmp_path / "open.keras")
+    again = keras.models.load_model(tmp_path / "open.keras")
+    assert again.spec == fused.spec
+    np.testing.assert_array_equal(run(again, image((1, 64, 96, 3))), run(fused, image((1, 64, 96, 3))))

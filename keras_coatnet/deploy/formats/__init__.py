@@ -34,7 +34,7 @@ _ROWS = (
         module="keras_coatnet.deploy.formats.onnx",
         runtime="onnxruntime",
         packages=("onnx", "onnxscript", "onnxruntime"),
-        quantizations=("float16",),
+        quantizations=("float16", "dynamic"),
     ),
     Format(
         name="openvino",
@@ -42,7 +42,7 @@ _ROWS = (
         backend="torch",
         module="keras_coatnet.deploy.formats.openvino",
         runtime="openvino",
-        packages=("openvino",),
+        packages=("onnx", "onnxscript", "openvino"),
         quantizations=("float16",),
         companions=(".bin",),
     ),

@@ -5,7 +5,9 @@ import tempfile
 
 import numpy as np
 
-FLOAT16, DYNAMIC, INT8 = "float16", "dynamic", "int8"
+from keras_coatnet.deploy.formats.litert_int8 import SCHEMES, quantize
+
+FLOAT16 = "float16"
 
 
 def convert(model, batch_size, quantization=None, calibration=None):
@@ -14,9 +16,9 @@ def convert(model, batch_size, quantization=None, calibration=None):
     Args:
         model: Functional `keras.Model` in float32.
         batch_size: images a call; None leaves it open.
-        quantization: None; "float16" (weights); "dynamic" (weights int8, activations as they come); "int8" (weights and
-            activations).
-        calibration: pictures as the model takes them (N, H, W, 3), for "int8".
+        quantization: None; "float16" (weights); "dynamic" (weights int8, activations as they come); or a name of
+            `litert_int8.SCHEMES`.
+        calibration: pictures as the model takes them (N, H, W, 3), for the schemes.
 
     Returns: bytes.
     """
@@ -30,9 +32,12 @@ def convert(model, batch_size, quantization=None, calibration=None):
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if quantization == FLOAT16:
             converter.target_spec.supported_types = [tf.float16]
-        if quantization == INT8:
-            converter.representative_dataset = functools.partial(one_by_one, calibration, model.inputs[0].dtype)
-        return converter.convert()
+        if quantization not in SCHEMES:
+            return converter.convert()
+        pictures = functools.partial(one_by_one, calibration, model.inputs[0].dtype, batch_size or 1)
+        converter.representative_dataset = pictures
+        converter._experimental_calibrate_only = True
+        return quantize(converter.convert(), pictures(), SCHEMES[quantization])
 
 
 def write_saved_model(model, batch_size, folder):
@@ -50,7 +55,7 @@ def write_saved_model(model, batch_size, folder):
     tf.saved_model.save(module, folder, signatures={"serving_default": module.serve})
 
 
-def one_by_one(pictures, dtype):
-    """Yields what the calibrator takes: a list with one batch of one picture, in the dtype of the input."""
+def one_by_one(pictures, dtype, batch_size):
+    """Yields what the calibrator takes: a list with one batch, each of one picture as often as the batch has places."""
     for picture in pictures:
-        yield [np.asarray(picture[np.newaxis], dtype)]
+        yield [np.repeat(np.asarray(picture[np.newaxis], dtype), batch_size, axis=0)]

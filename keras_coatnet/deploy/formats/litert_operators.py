@@ -35,14 +35,18 @@ class Operator:
     options: object
 
 
-def read_operators(path):
+def read_operators(file):
     """All operators of a file in the order they run, over all subgraphs.
+
+    Args:
+        file: its path, or its bytes.
 
     Returns: list of `Operator`.
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    model = schema.ModelT.InitFromPackedBuf(Path(path).read_bytes(), 0)
+    content = file if isinstance(file, bytes) else Path(file).read_bytes()
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
     builtins = _names(schema.BuiltinOperator)
     types = _names(schema.TensorType)
     codes = [_code(code, builtins) for code in model.operatorCodes]

@@ -8,7 +8,8 @@ import numpy as np
 METADATA_KEY = "keras_coatnet"
 # A protocol buffer, which the file is, ends here.
 LARGEST_BYTES = 2**31 - 2**20
-BYTES_OF_NUMBER = {None: 4, "float16": 2}
+# With "dynamic" as much is written to be rounded.
+BYTES_OF_NUMBER = {None: 4, "float16": 2, "dynamic": 4}
 
 
 def write(model, path, request):
@@ -23,14 +24,19 @@ def write(model, path, request):
     """
     import onnx_ir as ir
 
+    from keras_coatnet.deploy.formats.onnx_dynamic import quantize_matrices
     from keras_coatnet.deploy.formats.onnx_export import to_onnx
     from keras_coatnet.deploy.formats.onnx_half import store_in_half
 
     check_fits(model, request.quantization)
-    exported = to_onnx(model, request.batch_size)
+    # Products of matrices are what is rounded as it comes, so transformers keep theirs.
+    exported = to_onnx(model, request.batch_size, channels_first=request.quantization != "dynamic")
+    exported.metadata_props[METADATA_KEY] = json.dumps(request.metadata, ensure_ascii=False)
+    if request.quantization == "dynamic":
+        quantize_matrices(exported, path)
+        return
     if request.quantization == "float16":
         store_in_half(exported.graph)
-    exported.metadata_props[METADATA_KEY] = json.dumps(request.metadata, ensure_ascii=False)
     ir.save(exported, path)
 
 

@@ -1,6 +1,7 @@
 """From a Keras model on the torch backend to an ONNX graph, rewritten for fast runtimes."""
 
 import contextlib
+import functools
 import logging
 import warnings
 
@@ -8,15 +9,16 @@ OPSET = 20
 INPUT_NAME = "images"
 
 
-def to_onnx(model, batch_size=None):
+def to_onnx(model, batch_size=None, channels_first=True):
     """The model as an `onnx_ir.Model` with the input "images", channels last.
 
     Args:
         model: Keras model of one input with known sides and one output, on the torch backend.
         batch_size: images a call; None leaves it open.
+        channels_first: see `rewrite`.
     """
     exported = trace(model, batch_size)
-    rewrite(exported.graph)
+    rewrite(exported.graph, channels_first)
     exported.graph.inputs[0].name = INPUT_NAME
     exported.graph.outputs[0].name = model.output_names[0]
     exported.producer_name = "keras_coatnet"
@@ -37,18 +39,27 @@ def trace(model, batch_size=None):
     return program.model
 
 
-def rewrite(graph):
-    """Compute constants, fold norms, shorten attention, and put maps channels first where convolutions are."""
-    from keras_coatnet.deploy.formats import onnx_activation, onnx_affine, onnx_attention, onnx_constants, onnx_layout
+def rewrite(graph, channels_first=True):
+    """Compute constants, fold norms, shorten attention, and put maps channels first where convolutions are.
 
-    for step in (
-        onnx_constants.fold_constants,
-        onnx_activation.fuse_gelu,
-        onnx_affine.fold_affine_chains,
-        onnx_attention.split_once,
-        onnx_attention.keep_batch,
-        onnx_layout.put_channels_first,
-    ):
+    Args:
+        graph: of `trace`.
+        channels_first: whether transformer stages are channels first too, their linear maps 1x1 convolutions, which
+            onnxruntime runs faster; else these stay products of matrices, which OpenVINO runs faster.
+    """
+    from keras_coatnet.deploy.formats import (
+        onnx_activation,
+        onnx_affine,
+        onnx_attention,
+        onnx_constants,
+        onnx_layout,
+        onnx_shapes,
+    )
+
+    steps = [onnx_constants.fold_constants, onnx_shapes.keep_batch, onnx_activation.fuse_gelu]
+    steps += [onnx_affine.fold_affine_chains, onnx_attention.split_once]
+    steps += [onnx_attention.put_channels_first] if channels_first else []
+    for step in (*steps, functools.partial(onnx_layout.put_channels_first, transformers_too=channels_first)):
         step(graph)
         sweep(graph)
 

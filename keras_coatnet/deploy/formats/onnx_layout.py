@@ -1,9 +1,8 @@
 """From channels-last maps to the channels-first ones that ONNX convolutions want, with no transposes around them.
 
 The model computes on maps (B, H, W, C). A Transpose is made only where a reader asks for a layout that a map does not
-have yet: at the model's door and between the convolutional and the transformer stages. Linear maps of the channels
-become 1x1 convolutions among convolutions, and stay matrix products among transformers: measured, onnxruntime runs both
-forms of a transformer equally fast, OpenVINO the product a tenth faster.
+have yet: at the model's door, at layer norms, and between stages where transformers stay channels last. Linear maps of
+the channels become 1x1 convolutions.
 """
 
 import numpy as np
@@ -26,10 +25,15 @@ UNARY |= {"Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Clip", "Identity"}
 BINARY = {"Add", "Sub", "Mul", "Div", "Max", "Min"}
 
 
-def put_channels_first(graph):
-    """Rewrite a graph; nodes that nothing reads any more stay behind."""
+def put_channels_first(graph, transformers_too=True):
+    """Rewrite a graph; nodes that nothing reads any more stay behind.
+
+    Args:
+        graph: with its constants computed and its norms folded.
+        transformers_too: whether every linear map becomes a convolution, or those alone that stand among convolutions.
+    """
     editor = Editor(graph)
-    maps = Maps(editor)
+    maps = Maps(editor, transformers_too)
     for value in graph.inputs:
         if rank_of(value) == 4:
             maps.add(value, Map(tuple(sides_of(value)), nhwc=value), "nhwc")
@@ -93,7 +97,7 @@ def _linear(node, maps):
     if layout != "nhwc" or kernel is None or kernel.ndim != 2:
         return False
     sides = (*found.sides[:3], kernel.shape[1])
-    if not found.is_channels_first or _leads_to_channels_last(node, found):
+    if not maps.all_first and (not found.is_channels_first or _leads_to_channels_last(node, found)):
         inputs = [maps.nhwc(found, node), node.inputs[1]]
         maps.add(node.outputs[0], Map(sides, nhwc=maps.editor.node(node, "MatMul", inputs, shape=sides)), "nhwc")
         return True
@@ -185,7 +189,8 @@ def _normalization(node, maps, inputs, layout):
 
 def _compute(node, maps, inputs, layout):
     """The node's work in the layout that its maps have; `inputs` are maps, arrays and other values."""
-    first = all(value.is_channels_first for value in inputs if isinstance(value, Map))
+    choose = any if maps.all_first else all
+    first = choose(value.is_channels_first for value in inputs if isinstance(value, Map))
     values = []
     for value in inputs:
         if isinstance(value, Map):

@@ -32,10 +32,16 @@ class Map:
 
 
 class Maps:
-    """Which values of the old graph are maps, and how they are read in the new one."""
+    """Which values of the old graph are maps, and how they are read in the new one.
 
-    def __init__(self, editor):
+    Args:
+        editor: `Editor` of the graph.
+        all_first: whether linear maps are convolutions wherever they stand.
+    """
+
+    def __init__(self, editor, all_first):
         self.editor = editor
+        self.all_first = all_first
         self._found = {}
 
     def __contains__(self, value):

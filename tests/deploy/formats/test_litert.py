@@ -71,7 +71,7 @@ def test_file_with_smaller_weights_answers_nearly_as_the_model_does(model, write
     assert difference(model, path, photographs(3)) < limit
 
 
-@pytest.mark.parametrize(("quantization", "stored"), [(None, "FLOAT32"), ("dynamic", "INT8"), ("int8", "INT8")])
+@pytest.mark.parametrize(("quantization", "stored"), [(None, "FLOAT32"), ("dynamic", "INT8")])
 def test_kernels_are_stored_as_asked(write, quantization, stored):
     operators = read_operators(write(quantization=quantization))
     kernels = [each.inputs[1] for each in operators if each.name in ("FULLY_CONNECTED", "CONV_2D")]
@@ -80,11 +80,23 @@ def test_kernels_are_stored_as_asked(write, quantization, stored):
     assert set(large) == {stored}
 
 
-def test_int8_file_computes_convolutions_and_products_of_matrices_in_int8(write):
-    products = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "BATCH_MATMUL")
-    operators = [each for each in read_operators(write(quantization="int8")) if each.name in products]
-    assert len(operators) > 20
-    assert {tensor.type for each in operators for tensor in (each.inputs[0], each.outputs[0])} == {"INT8"}
+@both_families
+def test_int8_file_multiplies_in_int8_in_transformer_blocks_alone(write):
+    types = {"transformer": set(), "convolution": set(), "head": set()}
+    for each in read_operators(write(quantization="int8")):
+        if each.name == "FULLY_CONNECTED" and "/shortcut" not in each.outputs[0].name:
+            in_transformer = any(stage in each.outputs[0].name for stage in ("/stage3_", "/stage4_"))
+            place = "head" if each.outputs[0].rank < 4 else "transformer" if in_transformer else "convolution"
+            types[place].update(tensor.type for tensor in (*each.inputs[:2], *each.outputs))
+    assert types == {"transformer": {"INT8"}, "convolution": {"FLOAT32"}, "head": {"FLOAT32"}}
+
+
+@both_families
+def test_int8_file_keeps_norms_sums_and_attention_maps_in_float(write):
+    kinds = ("SOFTMAX", "BATCH_MATMUL", "RSQRT", "MEAN", "ADD", "MUL", "DEPTHWISE_CONV_2D")
+    operators = [each for each in read_operators(write(quantization="int8")) if each.name in kinds]
+    assert {each.name for each in operators} == set(kinds)
+    assert {tensor.type for each in operators for tensor in each.outputs} == {"FLOAT32"}
 
 
 @both_families
@@ -118,6 +130,14 @@ def test_open_batch_takes_any_number_of_pictures(model, write):
     assert litert.load(path).input_shape == (None, *SIZE, 3)
     assert difference(model, path, photographs(3)) < 1e-5
     assert difference(model, path, photographs(5)) < 1e-5
+
+
+def test_open_batch_multiplies_in_int8_as_often_as_a_fixed_one(write):
+    def count(batch_size):
+        operators = read_operators(write(batch_size=batch_size, quantization="int8"))
+        return sum(each.name == "FULLY_CONNECTED" and each.outputs[0].type == "INT8" for each in operators)
+
+    assert count(None) == count(1) > 10
 
 
 def test_fixed_batch_takes_any_number_of_pictures_in_turns(model, write):

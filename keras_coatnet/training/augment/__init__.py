@@ -1,0 +1,1 @@
+"""What training does to pictures and batches, in PIL and NumPy; the same on every backend."""
