@@ -4,11 +4,11 @@ import argparse
 import os
 import sys
 
-from keras_coatnet.cli import cache, convert, download, info, models, predict, train
+from keras_coatnet.cli import cache, convert, download, evaluate, info, models, predict, train
 from keras_coatnet.cli.errors import BROKEN_PIPE, INTERRUPTED, WRONG_USAGE, UsageError
 from keras_coatnet.version import __version__
 
-COMMANDS = (models, info, train, predict, convert, download, cache)
+COMMANDS = (models, info, train, evaluate, predict, convert, download, cache)
 
 
 class OneLineParser(argparse.ArgumentParser):

@@ -43,7 +43,7 @@ class RunState:
         settings: what the run was started with, in words of whoever started it.
     """
 
-    position: Position = Position()
+    position: Position = field(default_factory=Position)
     history: list = field(default_factory=list)
     logs: dict = field(default_factory=dict)
     seconds: float = 0.0
@@ -77,12 +77,11 @@ def save_state(folder, engine, model, state):
     }
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / STATE_FILE) as part:
-        with open(part, "wb") as file:
-            np.savez(file, **arrays, **{ABOUT: np.array(json.dumps(about))})
-            file.flush()
-            # A machine that loses its power may otherwise have moved a file that was not written yet.
-            os.fsync(file.fileno())
+    with replacing(folder / STATE_FILE) as part, open(part, "wb") as file:
+        np.savez(file, **arrays, **{ABOUT: np.array(json.dumps(about))})
+        file.flush()
+        # A machine that loses its power may otherwise have moved a file that was not written yet.
+        os.fsync(file.fileno())
 
 
 def read_about(folder):
