@@ -4,6 +4,7 @@ The file is an .npz of arrays with a JSON text among them, the same on all backe
 writer makes another file beside it and moves it into its place.
 """
 
+import contextlib
 import json
 import os
 import zipfile
@@ -142,11 +143,17 @@ def _to_numpy(variable):
     return np.array(keras.ops.convert_to_numpy(value))
 
 
+@contextlib.contextmanager
 def _opened(file):
-    try:
-        return np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise BadCheckpoint(f"{file}: cannot be read ({error}); remove it to start anew") from None
+    """The arrays of a file, read when they are asked for."""
+    with open(file, "rb") as handle:
+        try:
+            arrays = np.load(handle, allow_pickle=False)
+        except (ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise BadCheckpoint(f"{file}: cannot be read ({error}); remove it to start anew") from None
+        if not isinstance(arrays, np.lib.npyio.NpzFile):
+            raise BadCheckpoint(f"{file}: cannot be read (it is no .npz); remove it to start anew")
+        yield arrays
 
 
 def _about(arrays, file):
