@@ -1,5 +1,6 @@
 """From a folder of pictures to a model file to labels."""
 
+import json
 import signal
 
 import keras
@@ -144,3 +145,33 @@ def test_train_refuses_bad_input_before_any_work(tmp_path, capsys, damage, optio
     assert message in err
     assert err.count("\n") == 1
     assert not out.is_dir()
+
+
+def test_evaluate_knows_a_run_by_its_weights(run_folder, tmp_path, capsys):
+    data = make_data(tmp_path / "data")
+    (data / "snow" / "bad.png").write_text("no picture")
+    assert main(["evaluate", "--data", str(data), "--weights", str(run_folder / "model.weights.h5"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["images"], found["image_size"], found["top5"]) == (12, [32, 32], 1.0)
+    assert [name.rsplit("/", 1)[1] for name in found["skipped"]] == ["bad.png"]
+    assert (
+        main(["evaluate", "--data", str(data), "--model", str(run_folder / "model.keras"), "--image-size", "64"]) == 0
+    )
+    out = capsys.readouterr().out
+    assert "images   12 at 64 x 64\ntop-1    " in out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--model", "coatnet_00", "--weights", "x"], "Unknown variant 'coatnet_00'. Nearest: "),
+        (["--model", SMALL], f"--weights must be a tag or a file for the variant {SMALL}"),
+        ([], "--model must name a variant or a .keras file"),
+        (["--model", "no.keras"], "no.keras: no such file"),
+    ],
+)
+def test_evaluate_refuses_what_it_cannot_do(tmp_path, capsys, options, message):
+    assert main(["evaluate", "--data", str(tmp_path), *options]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1

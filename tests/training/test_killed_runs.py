@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 from killed_run import last_weights
 
 from keras_coatnet.training.checkpoints import STATE_FILE, read_about
@@ -33,6 +34,7 @@ def wait_for_another_checkpoint(child, file):
     raise AssertionError(f"no checkpoint; the child's code is {child.poll()}")
 
 
+@pytest.mark.slow
 def test_killed_run_ends_with_the_weights_of_one_that_was_not(tmp_path):
     generator = random.Random(int(os.environ.get("KILL_SEED", "0")))
     positions = []
