@@ -24,6 +24,8 @@ from keras_coatnet.coatnet.model import CoAtNet7 as CoAtNet7
 from keras_coatnet.coatnet.model import CoAtNetT as CoAtNetT
 from keras_coatnet.coatnet.spec import CoAtNetSpec as CoAtNetSpec
 from keras_coatnet.coatnet.spec import coatnet_spec as coatnet_spec
+from keras_coatnet.deploy.export import export as export
+from keras_coatnet.deploy.fuse import fuse as fuse
 from keras_coatnet.prediction.answers import decode_predictions as decode_predictions
 from keras_coatnet.prediction.inputs import preprocess_input as preprocess_input
 from keras_coatnet.prediction.predict import predict as predict

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import keras
 
 from keras_coatnet.coatnet.count import count_coatnet
-from keras_coatnet.coatnet.model import CoAtNet, rebuild
+from keras_coatnet.coatnet.model import CoAtNet, fold, rebuild
 from keras_coatnet.coatnet.spec import CoAtNetSpec, narrow_spec
 from keras_coatnet.coatnet.stages import list_stages
 from keras_coatnet.coatnet.variants import VARIANTS as COATNET_VARIANTS
@@ -25,10 +25,11 @@ class Family:
     count: Callable
     narrow: Callable
     rebuild: Callable
+    fold: Callable
     list_stages: Callable
 
 
-FAMILIES = (Family(CoAtNetSpec, COATNET_VARIANTS, CoAtNet, count_coatnet, narrow_spec, rebuild, list_stages),)
+FAMILIES = (Family(CoAtNetSpec, COATNET_VARIANTS, CoAtNet, count_coatnet, narrow_spec, rebuild, fold, list_stages),)
 
 
 def list_variants(pattern="*"):
@@ -121,8 +122,24 @@ def resize_model(model, input_shape):
     Returns: a new model.
     Raises: ValueError for a model without a spec, with layers put in front of it, or for a size that it cannot take.
     """
+    check_own(model, "resized")
+    family, _ = family_of(model.spec)
+    resized = family.rebuild(model, input_shape)
+    copy_weights(model, resized)
+    resized.origin = model.origin
+    return resized
+
+
+def check_own(model, done):
+    """Raise a ValueError unless a model is as this package built it, with a spec and nothing put in front.
+
+    Args:
+        model: to check.
+        done: what was to be done to it, for the message: "resized".
+    """
     if getattr(model, "spec", None) is None:
-        raise ValueError(f"Only models of this package, which have a spec, are resized; {model.name!r} has none.")
+        name = getattr(model, "name", type(model).__name__)
+        raise ValueError(f"Only models of this package, which have a spec, are {done}; {name!r} has none.")
     known = {
         "channels_last",
         "channels_first",
@@ -133,12 +150,17 @@ def resize_model(model, input_shape):
     }
     foreign = [layer.name for layer in model.layers if layer.name not in known and not is_input(layer)]
     if foreign:
-        raise ValueError(f"A model is resized as it was built; {model.name!r} has other layers: {', '.join(foreign)}.")
+        raise ValueError(f"A model is {done} as it was built; {model.name!r} has other layers: {', '.join(foreign)}.")
+
+
+def folded_twin(model):
+    """(twin with nothing left of norms that can be folded, steps that turn the weights of `model` into its).
+
+    Raises: ValueError for a model without a spec, or with layers put in front of it.
+    """
+    check_own(model, "fused")
     family, _ = family_of(model.spec)
-    resized = family.rebuild(model, input_shape)
-    copy_weights(model, resized)
-    resized.origin = model.origin
-    return resized
+    return family.fold(model)
 
 
 def is_input(layer):

@@ -5,7 +5,7 @@ served on loopback. Each row is loaded by its tag from a cold and from a warm ca
 under a manifest that holds the served files' hashes; under the shipped hashes the served files have to be refused.
 Of a row with several files, every second one has the first answer 404, so that the next is taken.
 
-    KERAS_BACKEND=torch python scripts/check_pretrained.py --timm-python PYTHON --kecam-python PYTHON [--only PATTERN]
+    KERAS_BACKEND=torch python scripts/check_pretrained.py --timm-python PYTHON --kecam-python PYTHON [--only NAME...]
 
 PYTHON are the interpreters of environments that have the peers (see `check_release`). Needs about 1.5 GB of disk at a
 time. Exits with 1 where anything is outside its tolerance.
@@ -14,19 +14,16 @@ time. Exits with 1 where anything is outside its tolerance.
 import argparse
 import dataclasses
 import fnmatch
-import functools
 import gc
-import hashlib
-import http.server
 import json
 import logging
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 if os.environ.get("KERAS_BACKEND") == "torch":
@@ -35,8 +32,10 @@ if os.environ.get("KERAS_BACKEND") == "torch":
 
 import keras
 import numpy as np
+from serving import serve, served_file
 
 import keras_coatnet as kc
+from keras_coatnet.weights.download import DownloadError
 from keras_coatnet.weights.manifest import shipped_manifest
 
 SCRIPTS = pathlib.Path(__file__).resolve().parent
@@ -58,18 +57,6 @@ for other in others:
     images = draw_scene(variant, (other, other))[:1]
     np.savez(str(path) + f".{{other}}.npz", images=images, logits=peer.run(model, images)["logits"])
 """
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
-def serve(folder):
-    """A server of a folder's files; returns its base url."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(QuietHandler, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return f"http://127.0.0.1:{server.server_port}"
 
 
 def other_size(entry):
@@ -98,9 +85,7 @@ def write_peer_file(pythons, entry, path):
 
 def served_entry(entry, number, url, path):
     """The row with the served file's address and hashes, behind a missing one for every second row."""
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    served = {**file_of(entry, number), "url": f"{url}/{path.name}"}
-    served |= {"sha256": digest, "size": path.stat().st_size, "sha256_prefix": None, "md5": None}
+    served = served_file(file_of(entry, number), url, path)
     missing = {**entry["files"][0], "url": f"{url}/missing/{entry['files'][0]['file']}"}
     return {**entry, "files": [served] if served["file"] == missing["file"] else [missing, served]}
 
@@ -132,15 +117,16 @@ def error(model, answers):
 
 
 def is_refused(entry, number, url, folder):
-    """Whether the shipped hashes keep the served file out; None where nothing public is known of it."""
-    shipped = file_of(entry, number)
-    if not (shipped["sha256"] or shipped["sha256_prefix"] or shipped["md5"]):
+    """Whether a shipped hash keeps the served file out; None where none of the row's files has a public one."""
+    hashed = [file for file in entry["files"] if file["sha256"] or file["sha256_prefix"] or file["md5"]]
+    if not hashed:
         return None
-    use({**entry, "files": [{**shipped, "url": f"{url}/{shipped['file']}"}]}, folder, folder / "refusing")
+    served = file_of(entry, number)["file"]
+    use({**entry, "files": [{**hashed[0], "url": f"{url}/{served}"}]}, folder, folder / "refusing")
     try:
         load(entry, entry["input_size"])
-    except OSError:
-        return True
+    except DownloadError as error:
+        return re.search("its (sha256|md5) is", str(error)) is not None
     return False
 
 
@@ -178,11 +164,16 @@ def check(entry, number, pythons):
         return Result(f"{entry['variant']}.{entry['tag']} {entry['input_size']}", *seconds[:2], errors, refused)
 
 
+def is_wanted(entry, patterns):
+    names = (entry["variant"], f"{entry['variant']}.{entry['tag']}")
+    return any(fnmatch.fnmatch(name, pattern) for name in names for pattern in patterns)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--timm-python", required=True, help="interpreter of an environment with timm")
     parser.add_argument("--kecam-python", required=True, help="interpreter of an environment with the Keras peer")
-    parser.add_argument("--only", default="*", help="pattern of variants")
+    parser.add_argument("--only", nargs="+", default=["*"], help="patterns of variants, or of variant.tag")
     arguments = parser.parse_args()
     pythons = {"timm": arguments.timm_python, "kecam": arguments.kecam_python}
     logging.getLogger("keras_coatnet").setLevel(logging.ERROR)
@@ -190,7 +181,7 @@ def main():
     print(f"{'row':48}{'cold s':>8}{'warm s':>8}{'cold':>10}{'warm':>10}{'resized':>10}  shipped hash")
     failed = []
     for number, entry in enumerate(entries):
-        if not fnmatch.fnmatch(entry["variant"], arguments.only):
+        if not is_wanted(entry, arguments.only):
             continue
         result = check(entry, number, pythons)
         errors = "".join(f"{value:10.1e}" for value in result.errors)

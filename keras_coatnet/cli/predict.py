@@ -4,12 +4,13 @@ import argparse
 import os
 import sys
 import time
-from contextlib import contextmanager
 
 from keras_coatnet.cli.arguments import positive_integer
 from keras_coatnet.cli.errors import SOME_INPUTS_FAILED, UsageError, bad_input
 from keras_coatnet.cli.picture_paths import STANDARD_INPUT, NoPictures, picture_paths
 from keras_coatnet.cli.prediction_rows import CsvRows, JsonRows, TextRows
+from keras_coatnet.cli.progress import progress_display
+from keras_coatnet.deploy.runtimes import is_exported, open_file
 from keras_coatnet.images.read import UnreadableImage
 from keras_coatnet.prediction.classifier import LARGEST_BATCH, Classifier, NotProbabilities
 from keras_coatnet.prediction.load import check_source, load
@@ -42,8 +43,9 @@ def add_parser(subparsers):
     parser.add_argument(
         "--model",
         default="coatnet_0",
-        metavar="NAME|FILE.keras",
-        help="variant or saved model (default: coatnet_0)",
+        metavar="NAME|FILE",
+        help="variant, saved model (.keras) or exported file: .tflite, .onnx, .xml, .pt2, .stablehlo, the folder of a "
+        "SavedModel (default: coatnet_0)",
     )
     parser.add_argument(
         "--weights", metavar="TAG|FILE", help="trained weights for the variant NAME (default: imagenet)"
@@ -61,7 +63,7 @@ def add_parser(subparsers):
 
 def run(options):
     with bad_input():
-        check_source(options.model, options.weights)
+        check_model(options)
     paths = picture_paths(options.paths, sys.stdin, b"\0" if options.null else b"\n")
     total = None
     if STANDARD_INPUT not in options.paths:
@@ -71,11 +73,31 @@ def run(options):
             # Said before a model is fetched for nothing.
             return write_answers(map(missing, paths), total, options.rows)
     with bad_input():
-        model, labels = load(options.model, options.weights)
+        model, labels = load_model(options)
         batch_size = min(options.batch_size, total or options.batch_size)
         classifier = Classifier(model, labels, options.top, batch_size)
         speed = Speed(batch_size)
     return write_answers(classifier.stream(paths), total, options.rows, speed)
+
+
+def check_model(options):
+    """Refuses a model or weights that cannot be, before anything is read."""
+    if not is_exported(options.model):
+        check_source(options.model, options.weights)
+    elif options.weights is not None:
+        raise UsageError(f"--weights go with a variant's name; {options.model} holds its own")
+    elif not os.path.exists(options.model):
+        raise UsageError(f"{options.model}: no such file")
+
+
+def load_model(options):
+    """(model, labels) of a variant, a `.keras` file or an exported one."""
+    if not is_exported(options.model):
+        return load(options.model, options.weights)
+    try:
+        return open_file(options.model), None
+    except ModuleNotFoundError as error:
+        raise UsageError(str(error)) from None
 
 
 def missing(path):
@@ -95,7 +117,7 @@ def write_answers(answers, total, rows_class, speed=None):
     Returns: the exit code.
     """
     failed = 0
-    with progress_display(total) as advance:
+    with progress_display(total, "pictures") as advance:
         rows = rows_class(sys.stdout)
         try:
             for path, answer in answers:
@@ -143,18 +165,3 @@ class Speed:
             # The first batch compiles the model.
             text += f", {(self.pictures - self.batch_size) / (now - self.warm):.1f} after the first batch"
         return text
-
-
-@contextmanager
-def progress_display(total):
-    """Yields a function to call after each picture; draws a bar on standard error where that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    # Rows that go to the same terminal are printed above the bar; rows that go elsewhere are left alone.
-    with Progress(console=Console(stderr=True), redirect_stdout=sys.stdout.isatty(), transient=True) as progress:
-        task = progress.add_task("pictures", total=total)
-        yield lambda: progress.advance(task)

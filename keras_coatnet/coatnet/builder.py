@@ -7,7 +7,7 @@ import keras
 from keras_coatnet.coatnet.check import check_options
 from keras_coatnet.coatnet.functional import CoAtNetModel, Options
 from keras_coatnet.coatnet.initialization import RULES
-from keras_coatnet.coatnet.plan import plan_blocks
+from keras_coatnet.coatnet.plan import plan_blocks, plan_head_norm, plan_stem
 from keras_coatnet.coatnet.sizes import check_input_sides, map_sizes
 from keras_coatnet.coatnet.spec import stem_kernel_sizes, stem_widths
 from keras_coatnet.layers import ConvNeXtBlock, MBConv, Stem, TransformerBlock
@@ -32,6 +32,7 @@ def build_model(spec, *, input_shape=None, input_tensor=None, options=None, name
     options = options or Options()
     check_options(spec, options)
     shape = input_shape_of(spec, input_shape, input_tensor)
+    check_constant_positions(spec, shape)
     blocks = plan_blocks(spec)
     policy = options.dtype
     inputs = make_input(shape, input_tensor)
@@ -47,7 +48,17 @@ def build_model(spec, *, input_shape=None, input_tensor=None, options=None, name
     return CoAtNetModel(source, outputs, name=name or spec.name, spec=spec, options=options)
 
 
+def check_constant_positions(spec, shape):
+    """A bias spread over pairs of pixels is of one size."""
+    if spec.relative_position == "constant" and None in shape[:2]:
+        raise ValueError(
+            f'{spec.name} has relative_position="constant", which holds for images of one size; got '
+            f'input_shape={shape}. Give both sides, or take relative_position="table".'
+        )
+
+
 def make_stem(spec, rules, policy):
+    norms, biases = plan_stem(spec)
     return Stem(
         stem_widths(spec),
         strides=spec.stem_strides,
@@ -55,7 +66,8 @@ def make_stem(spec, rules, policy):
         padding=spec.padding,
         activation=spec.activation,
         activation_first=spec.activation_first,
-        norm=spec.convolution_norm,
+        use_bias=biases,
+        norm=norms,
         norm_epsilon=spec.convolution_norm_epsilon,
         norm_momentum=spec.norm_momentum,
         kernel_initializer=rules["stem"],
@@ -87,17 +99,20 @@ def make_mbconv(spec, block, rules, shared):
         activation=spec.activation,
         activation_first=spec.activation_first,
         prenorm_activation=spec.activation if spec.convolution_prenorm_activation else None,
-        norm=spec.convolution_norm,
+        norm=block.norms,
         norm_epsilon=spec.convolution_norm_epsilon,
         norm_momentum=spec.norm_momentum,
+        expansion_bias="expansion" in block.biases,
+        depthwise_bias="depthwise" in block.biases,
+        squeeze_affine=block.squeeze_affine,
         squeeze_activation=spec.se_activation,
         squeeze_place=spec.se_place,
         shortcut_pool=spec.convolution_pool,
         branch_pool=spec.branch_pool,
         project_shortcut=block.projects_shortcut,
         prenorm_shortcut=spec.prenorm_shortcut,
-        shortcut_bias=spec.convolution_shortcut_bias,
-        projection_bias=spec.convolution_projection_bias,
+        shortcut_bias="shortcut" in block.biases,
+        projection_bias="projection" in block.biases,
         kernel_initializer=rules["convolution"],
         squeeze_initializer=rules["squeeze"],
         **shared,
@@ -112,11 +127,11 @@ def make_convnext(spec, block, rules, shared):
         kernel_size=spec.kernel_size,
         padding=spec.padding,
         activation=spec.activation,
-        norm=spec.convolution_norm,
+        norm=block.norms,
         norm_epsilon=spec.convolution_norm_epsilon,
         norm_momentum=spec.norm_momentum,
         shortcut_pool=spec.convolution_pool,
-        shortcut_bias=spec.convolution_shortcut_bias,
+        shortcut_bias="shortcut" in block.biases,
         layer_scale=spec.convolution_layer_scale,
         kernel_initializer=rules["convolution"],
         **shared,
@@ -131,17 +146,18 @@ def make_transformer(spec, block, options, rules, table_grid, shared):
         strides=block.strides,
         expansion=block.expansion,
         activation=spec.mlp_activation,
-        norm=spec.transformer_norm,
+        norm=block.norms,
         norm_epsilon=spec.transformer_norm_epsilon,
         norm_momentum=spec.norm_momentum,
         prenorm_activation=spec.activation if spec.transformer_prenorm_activation else None,
         pool=spec.transformer_pool,
         project_shortcut=block.projects_shortcut,
         prenorm_shortcut=spec.prenorm_shortcut,
-        shortcut_bias=spec.transformer_shortcut_bias,
-        qkv_bias=spec.qkv_bias,
-        output_bias=spec.attention_output_bias,
-        mlp_bias=spec.mlp_bias,
+        shortcut_bias="shortcut" in block.biases,
+        qkv_bias="attention/qkv" in block.biases,
+        output_bias="attention/projection" in block.biases,
+        mlp_bias=("mlp_expansion" in block.biases, "mlp_projection" in block.biases),
+        scale_queries=not spec.folded,
         relative_position=spec.relative_position,
         bias_place=spec.bias_place,
         table_grid=table_grid,
@@ -163,7 +179,7 @@ def add_head(spec, options, rules, x):
     policy = options.dtype
     pooling = "avg" if options.include_top else options.pooling
     if spec.head_norm == "before_pool":
-        x = head_norm(spec, policy)(x)
+        x = add_head_norm(spec, options, x)
     if pooling is None:
         return to_user_format(x, policy)
     kind = {"avg": keras.layers.GlobalAveragePooling2D, "max": keras.layers.GlobalMaxPooling2D}[pooling]
@@ -171,7 +187,7 @@ def add_head(spec, options, rules, x):
     if not options.include_top:
         return x
     if spec.head_norm == "after_pool":
-        x = head_norm(spec, policy)(x)
+        x = add_head_norm(spec, options, x)
     if spec.hidden_head:
         width = spec.widths[-1] if spec.hidden_head is True else spec.hidden_head
         x = dense(width, spec.hidden_head_activation, rules, "pre_logits", policy)(x)
@@ -181,14 +197,15 @@ def add_head(spec, options, rules, x):
     return dense(classes, options.classifier_activation, rules, "predictions", precise)(x)
 
 
-def head_norm(spec, policy):
-    return normalization(
-        spec.transformer_norm,
+def add_head_norm(spec, options, x):
+    norm = normalization(
+        plan_head_norm(spec, options.include_top),
         epsilon=spec.transformer_norm_epsilon,
         momentum=spec.norm_momentum,
         name="head_norm",
-        dtype=policy,
+        dtype=options.dtype,
     )
+    return x if norm is None else norm(x)
 
 
 def dense(width, activation, rules, name, dtype):

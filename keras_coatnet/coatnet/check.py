@@ -21,7 +21,8 @@ WORDS = {
     "se_base": ("input", "output", "expanded"),
     "se_place": ("after_norm", "before_norm"),
     "attention_width": ("input", "output"),
-    "relative_position": ("table", "mlp", None),
+    "relative_position": ("table", "mlp", "constant", None),
+    "folded": (False, True),
     "bias_place": ("before_softmax", "after_softmax"),
     "table_resize": ("bilinear", "geometric"),
     "head_norm": (None, "before_pool", "after_pool"),
@@ -87,7 +88,7 @@ def check_word(field, value, allowed):
     """Refuse anything but one of `allowed`, naming the nearest."""
     if value in allowed:
         return
-    words = [word for word in allowed if word is not None]
+    words = [word for word in allowed if isinstance(word, str)]
     raise ValueError(
         f"{field} must be one of {', '.join(map(repr, allowed))}; got {value!r}.{nearest_words(value, words)}"
     )

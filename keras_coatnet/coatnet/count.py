@@ -3,7 +3,7 @@
 import numbers
 from typing import NamedTuple
 
-from keras_coatnet.coatnet.plan import plan_blocks
+from keras_coatnet.coatnet.plan import plan_blocks, plan_head_norm, plan_stem
 from keras_coatnet.coatnet.sizes import block_size, check_input_sides, stem_sizes
 from keras_coatnet.coatnet.spec import stem_kernel_sizes, stem_widths
 
@@ -71,7 +71,9 @@ def dense(inputs, outputs, bias, positions=1):
 
 
 def norm(kind, channels):
-    """Scale and offset; batch norms also keep a mean and a variance."""
+    """Scale and offset, where the kind has them; batch norms also keep a mean and a variance."""
+    if kind in (None, "standardize"):
+        return Cost()
     return Cost(trainable=2 * channels, statistics=2 * channels if kind == "batch" else 0)
 
 
@@ -81,13 +83,11 @@ def area(sides):
 
 def count_stem(spec, sides, channels):
     costs = []
-    widths = stem_widths(spec)
-    for number, (width, kernel_size, grid) in enumerate(
-        zip(widths, stem_kernel_sizes(spec), stem_sizes(spec, sides), strict=True), start=1
-    ):
-        costs.append(dense(kernel_size**2 * channels, width, spec.activation_first, area(grid)))
-        if number < len(widths):
-            costs.append(norm(spec.convolution_norm, width))
+    norms, biases = plan_stem(spec)
+    behind = (*norms, None)  # nothing behind the last convolution
+    convolutions = zip(stem_widths(spec), stem_kernel_sizes(spec), stem_sizes(spec, sides), biases, behind, strict=True)
+    for width, kernel_size, grid, bias, kind in convolutions:
+        costs += [dense(kernel_size**2 * channels, width, bias, area(grid)), norm(kind, width)]
         channels = width
     return add(*costs)
 
@@ -95,19 +95,25 @@ def count_stem(spec, sides, channels):
 def count_mbconv(spec, block, before, after):
     """`before` and `after`: (H, W) of the maps that enter and leave the block."""
     hidden = block.expanded_width
-    biased = spec.activation_first
+    prenorm, expansion_norm, depthwise_norm = block.norms
     depthwise_weights = spec.kernel_size**2 * hidden
     costs = [
-        norm(spec.convolution_norm, block.input_width),
-        dense(block.input_width, hidden, biased, area(before if spec.stride_in == "depthwise" else after)),
-        norm(spec.convolution_norm, hidden),
-        Cost(depthwise_weights + biased * hidden, macs=area(after) * depthwise_weights),
-        norm(spec.convolution_norm, hidden),
-        dense(hidden, block.width, spec.convolution_projection_bias, area(after)),
-        count_shortcut(block, spec.convolution_shortcut_bias, after),
+        norm(prenorm, block.input_width),
+        dense(
+            block.input_width,
+            hidden,
+            "expansion" in block.biases,
+            area(before if spec.stride_in == "depthwise" else after),
+        ),
+        norm(expansion_norm, hidden),
+        Cost(depthwise_weights + ("depthwise" in block.biases) * hidden, macs=area(after) * depthwise_weights),
+        norm(depthwise_norm, hidden),
+        dense(hidden, block.width, "projection" in block.biases, area(after)),
+        count_shortcut(block, after),
     ]
     if block.squeeze_width:
         costs += [dense(hidden, block.squeeze_width, True), dense(block.squeeze_width, hidden, True)]
+        costs += [norm("affine", hidden)] if block.squeeze_affine else []
     return add(*costs)
 
 
@@ -115,28 +121,29 @@ def count_convnext(spec, block, before, after):
     depthwise_weights = spec.kernel_size**2 * block.width
     return add(
         Cost(depthwise_weights + block.width, macs=area(after) * depthwise_weights),
-        norm(spec.convolution_norm, block.width),
+        norm(block.norms[0], block.width),
         dense(block.width, block.expanded_width, True, area(after)),
         dense(block.expanded_width, block.width, True, area(after)),
         count_scale(spec.convolution_layer_scale, block.width),
-        count_shortcut(block, spec.convolution_shortcut_bias, after),
+        count_shortcut(block, after),
     )
 
 
 def count_transformer(spec, block, before, after):
     attention_width = block.num_heads * block.head_dim
+    attention_norm, mlp_norm = block.norms
     tokens = area(after)
     return add(
-        norm(spec.transformer_norm, block.input_width),
-        dense(block.input_width, 3 * attention_width, spec.qkv_bias, tokens),
+        norm(attention_norm, block.input_width),
+        dense(block.input_width, 3 * attention_width, "attention/qkv" in block.biases, tokens),
         Cost(macs=2 * tokens**2 * attention_width),
         count_position(spec, block, after),
-        dense(attention_width, block.width, spec.attention_output_bias, tokens),
+        dense(attention_width, block.width, "attention/projection" in block.biases, tokens),
         count_scale(spec.transformer_layer_scale, block.width),
-        count_shortcut(block, spec.transformer_shortcut_bias, after),
-        norm(spec.transformer_norm, block.width),
-        dense(block.width, block.expanded_width, spec.mlp_bias, tokens),
-        dense(block.expanded_width, block.width, spec.mlp_bias, tokens),
+        count_shortcut(block, after),
+        norm(mlp_norm, block.width),
+        dense(block.width, block.expanded_width, "mlp_expansion" in block.biases, tokens),
+        dense(block.expanded_width, block.width, "mlp_projection" in block.biases, tokens),
         count_scale(spec.transformer_layer_scale, block.width),
     )
 
@@ -146,15 +153,19 @@ def count_position(spec, block, grid):
     offsets = (2 * grid[0] - 1) * (2 * grid[1] - 1)
     if spec.relative_position == "table":
         return Cost(trainable=offsets * block.num_heads)
+    if spec.relative_position == "constant":
+        return Cost(statistics=area(grid) ** 2 * block.num_heads)
     if spec.relative_position == "mlp":
         hidden = spec.position_hidden_width
         return add(dense(2, hidden, True, offsets), dense(hidden, block.num_heads, True, offsets))
     return Cost()
 
 
-def count_shortcut(block, bias, after):
+def count_shortcut(block, after):
     """The shortcut's projection reads the pooled map."""
-    return dense(block.input_width, block.width, bias, area(after)) if block.projects_shortcut else Cost()
+    if not block.projects_shortcut:
+        return Cost()
+    return dense(block.input_width, block.width, "shortcut" in block.biases, area(after))
 
 
 def count_scale(initial_value, width):
@@ -163,9 +174,9 @@ def count_scale(initial_value, width):
 
 def count_head(spec):
     width = spec.widths[-1]
+    costs = [norm(plan_head_norm(spec, include_top=spec.num_classes > 0), width)]
     if not spec.num_classes:
-        return norm(spec.transformer_norm, width) if spec.head_norm == "before_pool" else Cost()
-    costs = [norm(spec.transformer_norm, width) if spec.head_norm else Cost()]
+        return add(*costs)
     if spec.hidden_head:
         hidden = width if spec.hidden_head is True else spec.hidden_head
         costs.append(dense(width, hidden, True))

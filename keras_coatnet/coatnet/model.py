@@ -11,6 +11,7 @@ import keras
 from keras_coatnet.coatnet.builder import build_model, input_shape_of
 from keras_coatnet.coatnet.check import check_options
 from keras_coatnet.coatnet.functional import CoAtNetModel, Options
+from keras_coatnet.coatnet.fusion import fold_spec, fold_steps
 from keras_coatnet.coatnet.names import NAME_TABLES
 from keras_coatnet.coatnet.spec import CoAtNetSpec
 from keras_coatnet.coatnet.variants import VARIANTS
@@ -102,9 +103,30 @@ def convertible(spec, input_shape, num_classes):
 
 
 def rebuild(model, input_shape):
-    """The same architecture and options for another size, with fresh weights."""
+    """The same architecture and options for another size, with fresh weights.
+
+    Raises: ValueError for a folded model whose positions are constants of its size.
+    """
+    if model.spec.relative_position == "constant" and tuple(input_shape) != model.input_shape[1:]:
+        raise ValueError(
+            f"{model.name!r} is fused for images of {model.input_shape[1:]}, its position biases are constants of that "
+            f"size; got input_shape={tuple(input_shape)}. Resize the model as it was trained, then fuse it."
+        )
     with without_initial_values():
         return build_model(model.spec, input_shape=input_shape, options=model.options, name=model.name)
+
+
+def fold(model):
+    """What is needed to fold a model: its folded twin, with fresh weights, and the steps between their weights.
+
+    Returns: (twin, steps of `weights.folding`).
+    """
+    shape = input_shape_of(model.spec, model.input_shape[1:], None)
+    sides = shape[:2]
+    folded_spec = fold_spec(model.spec, sides, model.count_params())
+    with without_initial_values():
+        twin = build_model(folded_spec, input_shape=model.input_shape[1:], options=model.options, name=model.name)
+    return twin, fold_steps(model.spec, folded_spec, model.options.include_top, sides)
 
 
 def find_spec(spec_or_name):

@@ -117,7 +117,12 @@ def kecam_groups(spec):
     yield "", KECAM_HEAD, {}
 
 
+FOLDED = "its norms are folded away (`fuse`), and the peers' models have them. Save the model as it was trained"
+
+
 def timm_cannot_hold(spec, grids):
+    if spec.folded:
+        return FOLDED
     if spec.family == "timm":
         return None
     return (
@@ -127,6 +132,8 @@ def timm_cannot_hold(spec, grids):
 
 
 def kecam_cannot_hold(spec, grids):
+    if spec.folded:
+        return FOLDED
     if spec.family != "coatnet":
         return (
             f"{spec.name} is of the {spec.family} family, whose blocks keras_cv_attention_models does not build "

@@ -4,7 +4,9 @@ import dataclasses
 import itertools
 
 from keras_coatnet.coatnet.check import check_spec
+from keras_coatnet.coatnet.norm_folds import biased, block_norms, head_norm, stem_norms
 from keras_coatnet.coatnet.spec import stem_widths
+from keras_coatnet.weights.folding import FoldIntoGate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +27,9 @@ class BlockPlan:
     head_dim: int
     projects_shortcut: bool
     drop_path_share: float  # of the model's rate
+    norms: tuple  # kinds at the block's places: see `normalization`
+    biases: frozenset  # names of the linear maps that have one
+    squeeze_affine: bool = False
 
 
 def plan_blocks(spec):
@@ -48,6 +53,23 @@ def plan_blocks(spec):
     return tuple(blocks)
 
 
+def plan_stem(spec):
+    """(kinds of the norms between the convolutions, which convolutions have a bias) of the stem."""
+    steps = stem_norms(spec)
+    taking = biased(steps) if spec.folded else ()
+    norms = tuple(step.left if spec.folded else step.kind for step in steps)
+    convolutions = range(1, len(stem_widths(spec)) + 1)
+    return norms, tuple(spec.activation_first or f"stem/convolution{number}" in taking for number in convolutions)
+
+
+def plan_head_norm(spec, include_top):
+    """Kind of the head's norm; None where there is none."""
+    step = head_norm(spec, include_top)
+    if step is None:
+        return None
+    return step.left if spec.folded else step.kind
+
+
 def _plan_block(spec, stage, index, letter, input_width, width, share):
     kind = "transformer" if letter == "T" else spec.convolution_block
     expansion = of_stage(spec.expansion, stage)
@@ -59,7 +81,8 @@ def _plan_block(spec, stage, index, letter, input_width, width, share):
         raise ValueError(f"expansion of {spec.name} must leave {name} a hidden channel; got {expansion!r} of {width}.")
     if kind == "convnext":
         _check_convnext(spec, name, input_width, width)
-    return BlockPlan(
+    projects_shortcut = input_width != width or (is_first and spec.project_first_shortcut)
+    block = BlockPlan(
         name=name,
         kind=kind,
         stage=stage + 1,
@@ -72,8 +95,56 @@ def _plan_block(spec, stage, index, letter, input_width, width, share):
         squeeze_width=_squeeze_width(spec, stage, index, input_width, width, expanded_width) if kind == "mbconv" else 0,
         num_heads=num_heads,
         head_dim=head_dim,
-        projects_shortcut=input_width != width or (is_first and spec.project_first_shortcut),
+        projects_shortcut=projects_shortcut,
         drop_path_share=share,
+        norms=_norms(spec, kind),
+        biases=_biases(spec, kind, projects_shortcut),
+    )
+    return _folded(spec, block) if spec.folded else block
+
+
+def _norms(spec, kind):
+    if kind == "transformer":
+        return (spec.transformer_norm,) * 2
+    return (spec.convolution_norm,) * (3 if kind == "mbconv" else 1)
+
+
+def _biases(spec, kind, projects_shortcut):
+    """Names of the linear maps with a bias, as trained."""
+    if kind == "transformer":
+        has_bias = {
+            "attention/qkv": spec.qkv_bias,
+            "attention/projection": spec.attention_output_bias,
+            "mlp_expansion": spec.mlp_bias,
+            "mlp_projection": spec.mlp_bias,
+            "shortcut": spec.transformer_shortcut_bias and projects_shortcut,
+        }
+    elif kind == "convnext":
+        has_bias = {
+            "depthwise": True,
+            "mlp_expansion": True,
+            "mlp_projection": True,
+            "shortcut": spec.convolution_shortcut_bias and projects_shortcut,
+        }
+    else:
+        has_bias = {
+            "expansion": spec.activation_first,
+            "depthwise": spec.activation_first,
+            "projection": spec.convolution_projection_bias,
+            "shortcut": spec.convolution_shortcut_bias and projects_shortcut,
+        }
+    return frozenset(name for name, is_there in has_bias.items() if is_there)
+
+
+def _folded(spec, block):
+    """The block with what is left of its norms, and with the biases that take the rest."""
+    steps = block_norms(spec, block)
+    prefix = f"{block.name}/"
+    return dataclasses.replace(
+        block,
+        norms=tuple(step.left for step in steps),
+        biases=block.biases | {path.removeprefix(prefix) for path in biased(steps)},
+        squeeze_affine=any(isinstance(step, FoldIntoGate) for step in steps),
     )
 
 

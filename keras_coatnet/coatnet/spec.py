@@ -48,7 +48,8 @@ class CoAtNetSpec:
         transformer_pool: the pool of both branches.
         transformer_shortcut_bias, qkv_bias, attention_output_bias, mlp_bias: which linear maps have biases.
         mlp_activation: of the perceptron.
-        relative_position: "table", "mlp" or None. position_hidden_width, position_dropout_rate: of "mlp".
+        relative_position: "table", "mlp", "constant" (see `fused`) or None. position_hidden_width,
+            position_dropout_rate: of "mlp".
         bias_place: "before_softmax" or "after_softmax".
         table_resize: rule for tables of another size, "bilinear" or "geometric".
         transformer_layer_scale: initial value; None for none.
@@ -56,6 +57,8 @@ class CoAtNetSpec:
         head_norm: None, "before_pool" or "after_pool".
         hidden_head: a layer before the classifier: False, True (as wide as the last stage) or its width.
         hidden_head_activation: of that layer.
+    Shipping
+        folded: whether norms, layer scales and the attention's scale are folded into the linear maps beside them.
     Training
         drop_path_rate: published stochastic depth.
         drop_path_schedule: "linear" (rate * block / blocks), "linear_to_rate" (the last block gets the rate) or
@@ -126,12 +129,29 @@ class CoAtNetSpec:
     hidden_head: bool | int = False
     hidden_head_activation: str = "tanh"
 
+    folded: bool = False
+
     drop_path_rate: float = 0.0
     drop_path_schedule: str = "linear"
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
             object.__setattr__(self, field.name, _frozen(getattr(self, field.name)))
+
+    def fused(self, relative_position=None):
+        """The row of the same function with nothing left of norms that their neighbours can take.
+
+        Args:
+            relative_position: how the folded model knows positions: "table" or "constant" (spread over all pairs of
+                pixels, for images of one size); None keeps the row's own way.
+        """
+        return dataclasses.replace(
+            self,
+            folded=True,
+            transformer_layer_scale=None,
+            convolution_layer_scale=None,
+            relative_position=relative_position or self.relative_position,
+        )
 
 
 def _frozen(value):

@@ -19,7 +19,8 @@ class Request:
         quantization: None, "float16", "dynamic" or "int8".
         gelu_builtin: whether a LiteRT file may hold the GELU builtin, which older GPU delegates refuse.
         preprocessing: what the model wants done to a picture.
-        calibration: prepared pictures, float32 (N, H, W, 3), from which int8 ranges are taken; else None.
+        calibration: pictures as the model takes them, (N, H, W, 3), from which int8 ranges are taken; float32, or uint8
+            where the inputs are; else None.
         metadata: what the file shall say about itself; JSON can hold it.
     """
 
@@ -32,3 +33,8 @@ class Request:
     preprocessing: Preprocessing | None = None
     calibration: np.ndarray | None = None
     metadata: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def takes_whole_pictures(self):
+        """Whether the file crops and resizes by itself."""
+        return self.format == "saved_model" and self.inputs != "float"

@@ -1,11 +1,13 @@
 """Every layer of the package; each registered, so that Keras loads a saved model without being told."""
 
+from keras_coatnet.layers.affine import Affine as Affine
 from keras_coatnet.layers.attention import RelativeMultiHeadSelfAttention as RelativeMultiHeadSelfAttention
 from keras_coatnet.layers.convnext import ConvNeXtBlock as ConvNeXtBlock
 from keras_coatnet.layers.depthwise import DepthwiseConv2D as DepthwiseConv2D
 from keras_coatnet.layers.drop_path import DropPath as DropPath
 from keras_coatnet.layers.layer_scale import LayerScale as LayerScale
 from keras_coatnet.layers.mbconv import MBConv as MBConv
+from keras_coatnet.layers.relative_position import ConstantPositionBias as ConstantPositionBias
 from keras_coatnet.layers.relative_position import LogOffsetPositionBias as LogOffsetPositionBias
 from keras_coatnet.layers.relative_position import RelativePositionBiasTable as RelativePositionBiasTable
 from keras_coatnet.layers.squeeze_excite import SqueezeExcite as SqueezeExcite

@@ -8,10 +8,14 @@ from keras_coatnet.layers.composite import CompositeLayer, at_least_float32
 from keras_coatnet.layers.dropout import Dropout
 from keras_coatnet.layers.initializers import serialize_initializer
 from keras_coatnet.layers.pointwise import pointwise
-from keras_coatnet.layers.relative_position import LogOffsetPositionBias, RelativePositionBiasTable
+from keras_coatnet.layers.relative_position import (
+    ConstantPositionBias,
+    LogOffsetPositionBias,
+    RelativePositionBiasTable,
+)
 from keras_coatnet.layers.table_resize import RULES
 
-RELATIVE_POSITIONS = ("table", "mlp", None)
+RELATIVE_POSITIONS = ("table", "mlp", "constant", None)
 BIAS_PLACES = ("before_softmax", "after_softmax")
 
 
@@ -26,7 +30,9 @@ class RelativeMultiHeadSelfAttention(CompositeLayer):
         num_heads: heads, at least 1.
         head_dim: channels d of a head.
         output_width: channels of the result; None keeps the input's.
-        relative_position: "table" (one value an offset and head), "mlp" (a small network over log offsets) or None.
+        scale_queries: divide them by sqrt(d); False where the kernel of `qkv` already does.
+        relative_position: "table" (one value an offset and head), "mlp" (a small network over log offsets), "constant"
+            (one value a pair of pixels and head, not trained) or None.
         bias_place: "before_softmax" or "after_softmax".
         table_grid, table_resize: see `RelativePositionBiasTable`.
         mlp_hidden_width, mlp_dropout_rate: see `LogOffsetPositionBias`.
@@ -46,6 +52,7 @@ class RelativeMultiHeadSelfAttention(CompositeLayer):
         num_heads,
         head_dim=32,
         output_width=None,
+        scale_queries=True,
         relative_position="table",
         bias_place="before_softmax",
         table_grid=None,
@@ -72,6 +79,7 @@ class RelativeMultiHeadSelfAttention(CompositeLayer):
         self.num_heads = num_heads
         self.head_dim = head_dim
         self.output_width = output_width
+        self.scale_queries = scale_queries
         self.relative_position = relative_position
         self.bias_place = bias_place
         self.table_grid = None if table_grid is None else tuple(table_grid)
@@ -120,6 +128,8 @@ class RelativeMultiHeadSelfAttention(CompositeLayer):
                 kernel_initializer=self.kernel_initializer,
                 **options,
             )
+        if self.relative_position == "constant":
+            return ConstantPositionBias(**options)
         return None
 
     def call(self, x, training=None):
@@ -128,7 +138,9 @@ class RelativeMultiHeadSelfAttention(CompositeLayer):
         qkv = ops.reshape(self.qkv(x), (-1, height * width, self.num_heads, 3 * d))
         qkv = ops.transpose(qkv, (0, 2, 1, 3))  # (B, heads, N, 3d)
         q, k, v = qkv[..., :d], qkv[..., d : 2 * d], qkv[..., 2 * d :]
-        logits = ops.matmul(q * (d**-0.5), ops.transpose(k, (0, 1, 3, 2)))  # (B, heads, N, N)
+        if self.scale_queries:
+            q = q * (d**-0.5)
+        logits = ops.matmul(q, ops.transpose(k, (0, 1, 3, 2)))  # (B, heads, N, N)
         weights = self._attend(logits, x, training)
         y = ops.matmul(self.attention_dropout(weights, training=training), v)  # (B, heads, N, d)
         y = ops.reshape(ops.transpose(y, (0, 2, 1, 3)), (-1, height, width, self.num_heads * d))
@@ -155,6 +167,7 @@ class RelativeMultiHeadSelfAttention(CompositeLayer):
             "num_heads": self.num_heads,
             "head_dim": self.head_dim,
             "output_width": self.output_width,
+            "scale_queries": self.scale_queries,
             "relative_position": self.relative_position,
             "bias_place": self.bias_place,
             "table_grid": self._config_grid(),

@@ -9,7 +9,7 @@ from keras_coatnet.layers.depthwise import PADDINGS, DepthwiseConv2D, convolved_
 from keras_coatnet.layers.drop_path import DropPath
 from keras_coatnet.layers.initializers import serialize_initializer
 from keras_coatnet.layers.layer_scale import LayerScale
-from keras_coatnet.layers.normalization import NORMALIZATIONS, normalization
+from keras_coatnet.layers.normalization import check_norms, normalization, normalize
 from keras_coatnet.layers.pointwise import pointwise
 from keras_coatnet.layers.pooling import POOLS, check_same_size, pool, pooled_size
 
@@ -60,7 +60,6 @@ class ConvNeXtBlock(CompositeLayer):
         super().__init__(**kwargs)
         check_counts(width=width, strides=strides, kernel_size=kernel_size)
         check_choice("padding", padding, PADDINGS)
-        check_choice("norm", norm, NORMALIZATIONS)
         check_choice("shortcut_pool", shortcut_pool, POOLS)
         check_rates(drop_path_rate=drop_path_rate)
         self.width = width
@@ -70,7 +69,7 @@ class ConvNeXtBlock(CompositeLayer):
         self.padding = padding
         self.activation = get_activation(activation)
         self._activation = activation
-        self.norm_kind = norm
+        (self.norm_kind,) = check_norms(norm, places=1)
         self.norm_epsilon = norm_epsilon
         self.norm_momentum = norm_momentum
         self.shortcut_pool = shortcut_pool
@@ -114,7 +113,8 @@ class ConvNeXtBlock(CompositeLayer):
         branch = [convolved_size(side, self.padding, self.kernel_size, self.strides) for side in input_shape[1:3]]
         check_same_size(self, input_shape, branch, output_shape[1:3])
         self.depthwise.build(input_shape)
-        self.norm.build(output_shape)
+        if self.norm is not None:
+            self.norm.build(output_shape)
         self.mlp_expansion.build(output_shape)
         self.mlp_projection.build((*output_shape[:-1], hidden_width))
         if self.layer_scale is not None:
@@ -124,7 +124,7 @@ class ConvNeXtBlock(CompositeLayer):
 
     def call(self, x, training=None):
         y = self.depthwise(x)
-        y = self.norm(y, training=training) if self.norm_kind == "batch" else self.norm(y)
+        y = normalize(self.norm, y, training)
         y = self.mlp_projection(self.activation(self.mlp_expansion(y)))
         if self.layer_scale is not None:
             y = self.layer_scale(y)

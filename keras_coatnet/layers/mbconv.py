@@ -8,7 +8,7 @@ from keras_coatnet.layers.composite import CompositeLayer
 from keras_coatnet.layers.depthwise import PADDINGS, DepthwiseConv2D, convolved_size
 from keras_coatnet.layers.drop_path import DropPath
 from keras_coatnet.layers.initializers import serialize_initializer
-from keras_coatnet.layers.normalization import NORMALIZATIONS, normalization
+from keras_coatnet.layers.normalization import check_norms, normalization, normalize
 from keras_coatnet.layers.pointwise import pointwise
 from keras_coatnet.layers.pooling import POOLS, check_same_size, pool, pooled_size
 from keras_coatnet.layers.squeeze_excite import SqueezeExcite
@@ -35,9 +35,12 @@ class MBConv(CompositeLayer):
         kernel_size: of the depthwise convolution.
         padding: of the depthwise convolution, "symmetric" or "same" (see `DepthwiseConv2D`).
         activation: inside the branch.
-        activation_first: f(conv) before the norm, with biases on the expansion and the depthwise convolution.
+        activation_first: f(conv) before the norm.
         prenorm_activation: activation behind the opening norm, or None.
-        norm, norm_epsilon, norm_momentum: see `normalization`.
+        norm: kind of its norms, or one kind each for the opening one, that of the expansion and that of the depthwise
+            convolution. norm_epsilon, norm_momentum: see `normalization`.
+        expansion_bias, depthwise_bias: whether these convolutions have biases; None: with `activation_first`.
+        squeeze_affine: see `SqueezeExcite`.
         squeeze_activation: of the bottleneck of squeeze and excitation.
         squeeze_place: "after_norm" or "before_norm": where squeeze and excitation sits behind the depthwise
             convolution.
@@ -69,6 +72,9 @@ class MBConv(CompositeLayer):
         norm="batch",
         norm_epsilon=1e-5,
         norm_momentum=0.9,
+        expansion_bias=None,
+        depthwise_bias=None,
+        squeeze_affine=False,
         squeeze_activation="gelu",
         squeeze_place="after_norm",
         shortcut_pool="max",
@@ -86,7 +92,6 @@ class MBConv(CompositeLayer):
         check_counts(width=width, expanded_width=expanded_width, strides=strides, kernel_size=kernel_size)
         check_choice("stride_in", stride_in, STRIDE_PLACES)
         check_choice("padding", padding, PADDINGS)
-        check_choice("norm", norm, NORMALIZATIONS)
         check_choice("squeeze_place", squeeze_place, SQUEEZE_PLACES)
         check_choice("shortcut_pool", shortcut_pool, POOLS)
         check_choice("branch_pool", branch_pool, POOLS)
@@ -103,9 +108,13 @@ class MBConv(CompositeLayer):
         self.activation_first = activation_first
         self.prenorm_activation = get_activation(prenorm_activation)
         self._prenorm_activation = prenorm_activation
-        self.norm = norm
+        self.norm = tuple(norm) if isinstance(norm, list) else norm
+        self.prenorm_kind, self.expansion_norm_kind, self.depthwise_norm_kind = check_norms(norm, places=3)
         self.norm_epsilon = norm_epsilon
         self.norm_momentum = norm_momentum
+        self.expansion_bias = activation_first if expansion_bias is None else expansion_bias
+        self.depthwise_bias = activation_first if depthwise_bias is None else depthwise_bias
+        self.squeeze_affine = squeeze_affine
         self.squeeze_activation = squeeze_activation
         self.squeeze_place = squeeze_place
         self.shortcut_pool = shortcut_pool
@@ -123,19 +132,19 @@ class MBConv(CompositeLayer):
         norm = {"epsilon": self.norm_epsilon, "momentum": self.norm_momentum, "dtype": dtype}
         kernel = {"kernel_initializer": self.kernel_initializer, "dtype": dtype}
         projects = input_shape[-1] != self.width if self.project_shortcut is None else self.project_shortcut
-        self.prenorm = normalization(self.norm, name="prenorm", **norm)
-        self.expansion = pointwise(self.expanded_width, use_bias=self.activation_first, name="expansion", **kernel)
-        self.expansion_norm = normalization(self.norm, name="expansion_norm", **norm)
+        self.prenorm = normalization(self.prenorm_kind, name="prenorm", **norm)
+        self.expansion = pointwise(self.expanded_width, use_bias=self.expansion_bias, name="expansion", **kernel)
+        self.expansion_norm = normalization(self.expansion_norm_kind, name="expansion_norm", **norm)
         self.depthwise = DepthwiseConv2D(
             self.kernel_size,
             strides=self.strides if self.stride_in == "depthwise" else 1,
             padding=self.padding,
-            use_bias=self.activation_first,
+            use_bias=self.depthwise_bias,
             depthwise_initializer=self.kernel_initializer,
             name="depthwise",
             dtype=dtype,
         )
-        self.depthwise_norm = normalization(self.norm, name="depthwise_norm", **norm)
+        self.depthwise_norm = normalization(self.depthwise_norm_kind, name="depthwise_norm", **norm)
         self.squeeze_excite = self._make_squeeze_excite()
         self.projection = pointwise(self.width, use_bias=self.projection_bias, name="projection", **kernel)
         self.drop_path = DropPath(self.drop_path_rate, name="drop_path", dtype=dtype)
@@ -150,6 +159,7 @@ class MBConv(CompositeLayer):
         return SqueezeExcite(
             self.squeeze_width,
             activation=self.squeeze_activation,
+            affine=self.squeeze_affine,
             kernel_initializer=self.squeeze_initializer,
             name="squeeze_excite",
             dtype=self.dtype_policy,
@@ -159,16 +169,12 @@ class MBConv(CompositeLayer):
         output_shape = self.compute_output_shape(input_shape)
         check_same_size(self, input_shape, self._branch_size(input_shape), output_shape[1:3])
         expanded = (*output_shape[:-1], self.expanded_width)
-        self.prenorm.build(input_shape)
-        self.expansion.build(input_shape)
-        self.expansion_norm.build(expanded)
-        self.depthwise.build(expanded)
-        self.depthwise_norm.build(expanded)
-        if self.squeeze_excite is not None:
-            self.squeeze_excite.build(expanded)
-        self.projection.build(expanded)
-        if self.shortcut is not None:
-            self.shortcut.build(input_shape)
+        for layer in (self.prenorm, self.expansion, self.shortcut):
+            if layer is not None:
+                layer.build(input_shape)
+        for layer in (self.expansion_norm, self.depthwise, self.depthwise_norm, self.squeeze_excite, self.projection):
+            if layer is not None:
+                layer.build(expanded)
 
     def _branch_size(self, input_shape):
         sides = input_shape[1:3]
@@ -180,7 +186,7 @@ class MBConv(CompositeLayer):
         return [convolved_size(side, self.padding, self.kernel_size, strides) for side in sides]
 
     def call(self, x, training=None):
-        y = self.prenorm_activation(self._normalize(self.prenorm, x, training))
+        y = self.prenorm_activation(normalize(self.prenorm, x, training))
         shortcut = self._shortcut(x, y)
         if self.stride_in == "pool":
             y = pool(y, self.branch_pool, self.strides)
@@ -201,13 +207,10 @@ class MBConv(CompositeLayer):
             return pool(x, self.shortcut_pool, self.strides)
         return self.shortcut(pool(normalized if self.prenorm_shortcut else x, self.shortcut_pool, self.strides))
 
-    def _normalize(self, norm, x, training):
-        return norm(x, training=training) if self.norm == "batch" else norm(x)
-
     def _normalize_and_activate(self, norm, x, training):
         if self.activation_first:
-            return self._normalize(norm, self.activation(x), training)
-        return self.activation(self._normalize(norm, x, training))
+            return normalize(norm, self.activation(x), training)
+        return self.activation(normalize(norm, x, training))
 
     def compute_output_shape(self, input_shape):
         height, width = (pooled_size(side, self.shortcut_pool, self.strides) for side in input_shape[1:3])
@@ -229,6 +232,9 @@ class MBConv(CompositeLayer):
             "norm": self.norm,
             "norm_epsilon": self.norm_epsilon,
             "norm_momentum": self.norm_momentum,
+            "expansion_bias": self.expansion_bias,
+            "depthwise_bias": self.depthwise_bias,
+            "squeeze_affine": self.squeeze_affine,
             "squeeze_activation": activation_name(self.squeeze_activation),
             "squeeze_place": self.squeeze_place,
             "shortcut_pool": self.shortcut_pool,

@@ -6,7 +6,7 @@ from keras import ops
 from keras_coatnet.layers.activation import activation_name, get_activation
 from keras_coatnet.layers.arguments import check_counts
 from keras_coatnet.layers.composite import CompositeLayer
-from keras_coatnet.layers.initializers import serialize_initializer
+from keras_coatnet.layers.initializers import Constant, serialize_initializer
 from keras_coatnet.layers.pointwise import pointwise
 
 
@@ -17,6 +17,8 @@ class SqueezeExcite(CompositeLayer):
     Args:
         reduced_width: channels of the bottleneck, at least 1.
         activation: of the bottleneck.
+        affine: a scale of the gate and an offset of the result, a pair a channel: where a batch norm behind the layer
+            ends up once it is folded.
         kernel_initializer: for both kernels; None is Glorot uniform.
 
     Shapes: (B, H, W, C) -> (B, H, W, C).
@@ -24,12 +26,13 @@ class SqueezeExcite(CompositeLayer):
     Source: arXiv 1709.01507.
     """
 
-    def __init__(self, reduced_width, activation="gelu", kernel_initializer=None, **kwargs):
+    def __init__(self, reduced_width, activation="gelu", affine=False, kernel_initializer=None, **kwargs):
         super().__init__(**kwargs)
         check_counts(reduced_width=reduced_width)
         self.reduced_width = reduced_width
         self.activation = get_activation(activation)
         self._activation = activation
+        self.affine = affine
         self.kernel_initializer = kernel_initializer
 
     def build(self, input_shape):
@@ -38,11 +41,17 @@ class SqueezeExcite(CompositeLayer):
         self.expand = pointwise(input_shape[-1], name="expand", **options)
         self.reduce.build((input_shape[0], 1, 1, input_shape[-1]))
         self.expand.build((input_shape[0], 1, 1, self.reduced_width))
+        if self.affine:
+            self._add_affine(input_shape[-1])
+
+    def _add_affine(self, channels):
+        self.gamma = self.add_weight(name="gamma", shape=(channels,), initializer=Constant(1.0), trainable=True)
+        self.beta = self.add_weight(name="beta", shape=(channels,), initializer=Constant(0.0), trainable=True)
 
     def call(self, x):
         squeezed = ops.mean(x, axis=(1, 2), keepdims=True)  # (B, 1, 1, C)
         gate = ops.sigmoid(self.expand(self.activation(self.reduce(squeezed))))
-        return x * gate
+        return x * (gate * self.gamma) + self.beta if self.affine else x * gate
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -52,5 +61,6 @@ class SqueezeExcite(CompositeLayer):
             **super().get_config(),
             "reduced_width": self.reduced_width,
             "activation": activation_name(self._activation),
+            "affine": self.affine,
             "kernel_initializer": serialize_initializer(self.kernel_initializer),
         }

@@ -8,7 +8,7 @@ from keras_coatnet.layers.arguments import check_choice, check_counts
 from keras_coatnet.layers.composite import CompositeLayer
 from keras_coatnet.layers.depthwise import PADDINGS, convolved_size
 from keras_coatnet.layers.initializers import Constant, get_initializer, serialize_initializer
-from keras_coatnet.layers.normalization import NORMALIZATIONS, normalization
+from keras_coatnet.layers.normalization import check_norms, normalization, normalize
 
 
 @keras.saving.register_keras_serializable(package="keras_coatnet")
@@ -21,8 +21,9 @@ class Stem(CompositeLayer):
         kernel_sizes: of each convolution.
         padding: "symmetric" (kernel_size // 2 zeros on every side) or "same".
         activation: between the convolutions.
-        activation_first: activation before the norm, with biases on the convolutions.
-        norm, norm_epsilon, norm_momentum: see `normalization`.
+        activation_first: activation before the norm.
+        use_bias: whether the convolutions have biases, or one such entry each; None: with `activation_first`.
+        norm: kind of the norms, or one kind each. norm_epsilon, norm_momentum: see `normalization`.
         kernel_initializer: None is Glorot uniform.
 
     Shapes: (B, H, W, C) -> (B, H', W', widths[-1]).
@@ -38,6 +39,7 @@ class Stem(CompositeLayer):
         padding="symmetric",
         activation="gelu",
         activation_first=False,
+        use_bias=None,
         norm="batch",
         norm_epsilon=1e-5,
         norm_momentum=0.9,
@@ -53,7 +55,6 @@ class Stem(CompositeLayer):
         for width, stride, kernel_size in zip(widths, strides, kernel_sizes, strict=True):
             check_counts(widths=width, strides=stride, kernel_sizes=kernel_size)
         check_choice("padding", padding, PADDINGS)
-        check_choice("norm", norm, NORMALIZATIONS)
         self.widths = tuple(widths)
         self.strides = tuple(strides)
         self.kernel_sizes = tuple(kernel_sizes)
@@ -61,7 +62,10 @@ class Stem(CompositeLayer):
         self.activation = get_activation(activation)
         self._activation = activation
         self.activation_first = activation_first
-        self.norm = norm
+        use_bias = activation_first if use_bias is None else use_bias
+        self.use_bias = tuple(use_bias) if isinstance(use_bias, list | tuple) else (use_bias,) * len(self.widths)
+        self.norm = tuple(norm) if isinstance(norm, list) else norm
+        self.norm_kinds = check_norms(norm, places=len(self.widths) - 1)
         self.norm_epsilon = norm_epsilon
         self.norm_momentum = norm_momentum
         self.kernel_initializer = kernel_initializer
@@ -75,14 +79,15 @@ class Stem(CompositeLayer):
             shape = (shape[0], None, None, width)
             if number < len(self.widths):
                 norm = normalization(
-                    self.norm,
+                    self.norm_kinds[number - 1],
                     epsilon=self.norm_epsilon,
                     momentum=self.norm_momentum,
                     name=f"norm{number}",
                     dtype=self.dtype_policy,
                 )
-                setattr(self, norm.name, norm)
-                norm.build(shape)
+                setattr(self, f"norm{number}", norm)
+                if norm is not None:
+                    norm.build(shape)
 
     def _make_convolution(self, number):
         return keras.layers.Conv2D(
@@ -91,7 +96,7 @@ class Stem(CompositeLayer):
             strides=self.strides[number - 1],
             padding="same" if self.padding == "same" else "valid",
             data_format="channels_last",
-            use_bias=self.activation_first,
+            use_bias=self.use_bias[number - 1],
             kernel_initializer=get_initializer(self.kernel_initializer),
             bias_initializer=Constant(0.0),
             name=f"convolution{number}",
@@ -111,7 +116,7 @@ class Stem(CompositeLayer):
     def _normalize_and_activate(self, norm, x, training):
         if self.activation_first:
             x = self.activation(x)
-        x = norm(x, training=training) if self.norm == "batch" else norm(x)
+        x = normalize(norm, x, training)
         return x if self.activation_first else self.activation(x)
 
     def compute_output_shape(self, input_shape):
@@ -129,6 +134,7 @@ class Stem(CompositeLayer):
             "padding": self.padding,
             "activation": activation_name(self._activation),
             "activation_first": self.activation_first,
+            "use_bias": self.use_bias,
             "norm": self.norm,
             "norm_epsilon": self.norm_epsilon,
             "norm_momentum": self.norm_momentum,

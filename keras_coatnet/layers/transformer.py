@@ -10,7 +10,7 @@ from keras_coatnet.layers.drop_path import DropPath
 from keras_coatnet.layers.dropout import Dropout
 from keras_coatnet.layers.initializers import serialize_initializer
 from keras_coatnet.layers.layer_scale import LayerScale
-from keras_coatnet.layers.normalization import NORMALIZATIONS, normalization
+from keras_coatnet.layers.normalization import check_norms, normalization, normalize
 from keras_coatnet.layers.pointwise import pointwise
 from keras_coatnet.layers.pooling import POOLS, check_same_size, pool, pooled_size
 
@@ -30,13 +30,15 @@ class TransformerBlock(CompositeLayer):
         strides: of the pools in front of both branches of the first sum.
         expansion: hidden channels of the perceptron over `width`.
         activation: of the perceptron.
-        norm, norm_epsilon, norm_momentum: see `normalization`.
+        norm: kind of its norms, or one kind each for the attention's and the perceptron's. norm_epsilon, norm_momentum:
+            see `normalization`.
         prenorm_activation: activation behind the attention's norm, or None.
         pool: see `pool`.
         project_shortcut: True, False, or None: where the widths differ.
         prenorm_shortcut: a projected shortcut reads the normalised input (V2) instead of the input (V1).
-        shortcut_bias, qkv_bias, output_bias, mlp_bias: which linear maps have biases.
-        relative_position, bias_place, table_grid, table_resize: of the attention.
+        shortcut_bias, qkv_bias, output_bias, mlp_bias: which linear maps have biases; `mlp_bias` may be a pair, one
+            each for the perceptron's two.
+        scale_queries, relative_position, bias_place, table_grid, table_resize: of the attention.
         position_hidden_width, position_dropout_rate: of the attention where `relative_position` is "mlp".
         layer_scale: initial value of the factors on both branches; None for none.
         drop_path_rate: of both branches, with draws of their own.
@@ -67,6 +69,7 @@ class TransformerBlock(CompositeLayer):
         qkv_bias=True,
         output_bias=True,
         mlp_bias=True,
+        scale_queries=True,
         relative_position="table",
         bias_place="before_softmax",
         table_grid=None,
@@ -84,7 +87,6 @@ class TransformerBlock(CompositeLayer):
     ):
         super().__init__(**kwargs)
         check_counts(width=width, strides=strides)
-        check_choice("norm", norm, NORMALIZATIONS)
         check_choice("pool", pool, POOLS)
         check_rates(drop_path_rate=drop_path_rate, position_dropout_rate=position_dropout_rate)
         self.width = width
@@ -92,7 +94,8 @@ class TransformerBlock(CompositeLayer):
         self.expansion = expansion
         self.activation = get_activation(activation)
         self._activation = activation
-        self.norm = norm
+        self.norm = tuple(norm) if isinstance(norm, list) else norm
+        self.attention_norm_kind, self.mlp_norm_kind = check_norms(norm, places=2)
         self.norm_epsilon = norm_epsilon
         self.norm_momentum = norm_momentum
         self.prenorm_activation = get_activation(prenorm_activation)
@@ -101,7 +104,7 @@ class TransformerBlock(CompositeLayer):
         self.project_shortcut = project_shortcut
         self.prenorm_shortcut = prenorm_shortcut
         self.shortcut_bias = shortcut_bias
-        self.mlp_bias = mlp_bias
+        self.mlp_bias = tuple(mlp_bias) if isinstance(mlp_bias, list | tuple) else (mlp_bias, mlp_bias)
         self.layer_scale = layer_scale
         self.drop_path_rate = drop_path_rate
         self.dropout_rate = dropout_rate
@@ -111,6 +114,7 @@ class TransformerBlock(CompositeLayer):
             num_heads,
             head_dim=head_dim,
             output_width=width,
+            scale_queries=scale_queries,
             relative_position=relative_position,
             bias_place=bias_place,
             table_grid=table_grid,
@@ -134,16 +138,17 @@ class TransformerBlock(CompositeLayer):
         kernel = {"kernel_initializer": self.kernel_initializer, "dtype": dtype}
         hidden_width = int(self.width * self.expansion)
         projects = input_shape[-1] != self.width if self.project_shortcut is None else self.project_shortcut
-        self.attention_norm = normalization(self.norm, name="attention_norm", **norm)
+        self.attention_norm = normalization(self.attention_norm_kind, name="attention_norm", **norm)
         self.attention_scale = self._make_scale("attention_scale")
         self.attention_drop_path = DropPath(self.drop_path_rate, name="attention_drop_path", dtype=dtype)
         self.shortcut = (
             pointwise(self.width, use_bias=self.shortcut_bias, name="shortcut", **kernel) if projects else None
         )
-        self.mlp_norm = normalization(self.norm, name="mlp_norm", **norm)
-        self.mlp_expansion = pointwise(hidden_width, use_bias=self.mlp_bias, name="mlp_expansion", **kernel)
+        self.mlp_norm = normalization(self.mlp_norm_kind, name="mlp_norm", **norm)
+        expansion_bias, projection_bias = self.mlp_bias
+        self.mlp_expansion = pointwise(hidden_width, use_bias=expansion_bias, name="mlp_expansion", **kernel)
         self.mlp_dropout = Dropout(self.dropout_rate, name="mlp_dropout", dtype=dtype)
-        self.mlp_projection = pointwise(self.width, use_bias=self.mlp_bias, name="mlp_projection", **kernel)
+        self.mlp_projection = pointwise(self.width, use_bias=projection_bias, name="mlp_projection", **kernel)
         self.mlp_scale = self._make_scale("mlp_scale")
         self.mlp_drop_path = DropPath(self.drop_path_rate, name="mlp_drop_path", dtype=dtype)
         self._build_sublayers(input_shape, hidden_width)
@@ -155,7 +160,8 @@ class TransformerBlock(CompositeLayer):
         output_shape = self.compute_output_shape(input_shape)
         check_same_size(self, input_shape, output_shape[1:3], output_shape[1:3])
         pooled_shape = (*output_shape[:-1], input_shape[-1])
-        self.attention_norm.build(input_shape)
+        if self.attention_norm is not None:
+            self.attention_norm.build(input_shape)
         self.attention.build(pooled_shape)
         if self.shortcut is not None:
             self.shortcut.build(pooled_shape)
@@ -166,7 +172,7 @@ class TransformerBlock(CompositeLayer):
 
     def call(self, x, training=None):
         x = self._attend(x, training)
-        y = self.mlp_norm(x, training=training) if self.norm == "batch" else self.mlp_norm(x)
+        y = normalize(self.mlp_norm, x, training)
         y = self.mlp_dropout(self.activation(self.mlp_expansion(y)), training=training)
         y = self.mlp_projection(y)
         if self.mlp_scale is not None:
@@ -174,8 +180,7 @@ class TransformerBlock(CompositeLayer):
         return x + self.mlp_drop_path(y, training=training)
 
     def _attend(self, x, training):
-        y = self.attention_norm(x, training=training) if self.norm == "batch" else self.attention_norm(x)
-        y = self.prenorm_activation(y)
+        y = self.prenorm_activation(normalize(self.attention_norm, x, training))
         pooled = pool(y, self.pool, self.strides)
         if self.shortcut is not None and self.prenorm_shortcut:
             shortcut = pooled
@@ -224,6 +229,7 @@ class TransformerBlock(CompositeLayer):
 ATTENTION_ARGUMENTS = (
     "num_heads",
     "head_dim",
+    "scale_queries",
     "relative_position",
     "bias_place",
     "table_grid",

@@ -31,8 +31,12 @@ class Classifier:
         labels: class names in the order of the outputs, name of a label set, or None: those of the model's weights,
             else ImageNet's where the number of classes is theirs, else numbers.
         top: how many classes a picture.
-        batch_size: pictures at once. The last batch is filled up: another size would compile anew.
+        batch_size: pictures at once, unless the model says its `fixed_batch_size`. The last batch is filled up: another
+            size would compile anew.
         threads: that read pictures; None is one a processor, at most 8.
+
+    A model of another kind, such as an exported file, may say more of itself: `fixed_batch_size`, `class_labels`, and
+    `takes_whole_pictures` where it crops, resizes and normalises by itself, in its `predict_pictures`.
 
     Raises:
         ValueError: the model takes no RGB pictures or gives no (N, classes), another number of labels than of outputs,
@@ -44,25 +48,33 @@ class Classifier:
         for name, value in (("batch_size", batch_size), ("threads", threads)):
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be 1 or more; got {value}.")
-        self.model, self.top, self.batch_size = model, top, batch_size
+        self.model, self.top = model, top
+        self.batch_size = getattr(model, "fixed_batch_size", None) or batch_size
         self.threads = threads or min(MOST_THREADS, available_processors())
         self.size, self.preprocessing = input_size(model), preprocessing_of(model)
         self.channels_first = takes_channels_first(model)
+        self.hands_on = getattr(model, "takes_whole_pictures", False)
         self.names = _names_of(model, labels)
 
     def prepare(self, image):
-        """One picture as the model takes it. Shapes: -> float32 (height, width, 3)."""
-        return preprocess(as_rgb(image), self.preprocessing, self.size)
+        """One picture as the model takes it. Shapes: -> float32 (height, width, 3), or as the picture is."""
+        picture = as_rgb(image)
+        return picture if self.hands_on else preprocess(picture, self.preprocessing, self.size)
 
     def answers(self, pictures):
         """`Prediction`s of up to `batch_size` prepared pictures: a list a picture."""
+        rows = np.asarray(self._outputs(pictures))[: len(pictures)]
+        _check_probabilities(rows, self.model)
+        return [most_probable(row, self.top, self.names) for row in rows]
+
+    def _outputs(self, pictures):
+        if self.hands_on:
+            return self.model.predict_pictures(pictures)
         batch = np.zeros((self.batch_size, *self.size, COLOURS), np.float32)
         batch[: len(pictures)] = pictures
         if self.channels_first:
             batch = np.ascontiguousarray(np.moveaxis(batch, -1, 1))
-        rows = np.asarray(self.model.predict_on_batch(batch))[: len(pictures)]
-        _check_probabilities(rows, self.model)
-        return [most_probable(row, self.top, self.names) for row in rows]
+        return self.model.predict_on_batch(batch)
 
     def stream(self, images):
         """Answers to any number of pictures, in their order; as many as fill a batch are held at once.
@@ -122,6 +134,7 @@ def _names_of(model, labels):
     shape = model.output_shape
     if not isinstance(shape, tuple) or len(shape) != 2 or shape[1] is None:
         raise ValueError(f"A classifier must give (N, classes); {model.name!r} gives {shape}: build it with its top.")
+    labels = getattr(model, "class_labels", None) if labels is None else labels
     origin = getattr(model, "origin", None)
     if labels is None and origin is not None:
         # It says which labels hold: none where the classifier was made for other classes, however many.

@@ -57,7 +57,10 @@ def evaluation_feed(source, classes, preprocessing, size, *, batch_size=32, load
         loader, workers: see `Feed`.
 
     Returns: `Feed` of (images, labels, weights); the padding of the last batch weighs nothing.
+    Raises: ValueError without pictures.
     """
+    if not len(source):
+        raise ValueError("There are no pictures to evaluate with.")
     batch_size = min(batch_size, len(source))
     return Feed(EvaluationBatchMaker(source, classes, batch_size, preprocessing, tuple(size)), loader, workers)
 

@@ -85,7 +85,7 @@ class Feed:
         log.warning("Skipped a picture that cannot be read: %s", reason)
 
     def close(self):
-        """Ends the processes; they start again if another batch is asked for."""
+        """Ends the processes; there are no more batches after it."""
         if self._workers is not None:
             self._workers.close()
 

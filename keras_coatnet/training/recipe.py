@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from keras_coatnet.images.preprocess import CENTER, IMAGENET_MEAN, IMAGENET_STD, SQUASH, Preprocessing
+from keras_coatnet.training.compilation import compile_args
 from keras_coatnet.training.recipe_check import check_field
 
 
@@ -104,7 +105,7 @@ class Recipe:
 
     def __post_init__(self):
         for name, value in vars(self).items():
-            check_field(self, name, value)
+            check_field(name, value)
         if self.warmup_epochs and self.warmup_steps:
             raise ValueError("A recipe has warmup_epochs or warmup_steps, not both; set one of them to 0.")
         if self.auto_augment and self.rand_augment_layers:
@@ -180,9 +181,6 @@ class Recipe:
         Raises:
             ValueError: the run is shorter than warm-up and cool-down, or the loss does not suit the model's outputs.
         """
-        # Optimizers and losses load Keras, which the processes that make batches do without.
-        from keras_coatnet.training.compilation import compile_args
-
         return compile_args(self, model, steps_per_epoch, epochs or self.epochs)
 
 

@@ -7,20 +7,20 @@ from keras_coatnet.training.augment.auto_augment import POLICIES
 from keras_coatnet.training.augment.erasing import MODES
 from keras_coatnet.training.augment.mixing import SCOPES
 from keras_coatnet.training.augment.rand_augment import OPERATION_SETS
+from keras_coatnet.training.compilation import OUTPUTS
+from keras_coatnet.training.optimizers import OPTIMIZERS
+from keras_coatnet.training.schedule import COUNTED_FROM, KINDS
 
-OPTIMIZERS = ("adamw", "lamb", "sgd", "muon")
-SCHEDULES = ("cosine", "linear", "constant")
-LOSSES = ("softmax", "sigmoid", "binary_on_softmax")
 INTERPOLATIONS = ("bicubic", "bilinear")
 DTYPES = ("float32", "mixed_bfloat16", "mixed_float16")
 
 CHOICES = {
     "dtype": DTYPES,
     "optimizer": OPTIMIZERS,
-    "schedule": SCHEDULES,
-    "decay_from": ("warmup", "start"),
+    "schedule": KINDS,
+    "decay_from": COUNTED_FROM,
     "rate_each": ("step", "epoch"),
-    "loss": LOSSES,
+    "loss": tuple(OUTPUTS),
     "interpolation": INTERPOLATIONS,
     "rand_augment_operations": tuple(OPERATION_SETS),
     "auto_augment": (None, *POLICIES),
@@ -46,7 +46,7 @@ RANGES = {
 MAY_BE_NONE = ("drop_path_rate", "clip_norm", "ema_decay", "target_threshold", "rand_augment_limit", "evaluation_crop")
 
 
-def check_field(recipe, name, value):
+def check_field(name, value):
     """Raises ValueError where a field cannot have a value."""
     if name in CHOICES:
         if value not in CHOICES[name]:

@@ -24,7 +24,7 @@ class WarmUpAndDecay(keras.optimizers.schedules.LearningRateSchedule):
             some of it is over when the rise ends.
         step_size: the rate changes once in so many steps; an epoch's, for recipes that set it by epoch.
 
-    Raises: ValueError where the parts are longer than the run.
+    Raises: ValueError for another kind, or where the parts are longer than the run.
     """
 
     def __init__(
@@ -41,6 +41,11 @@ class WarmUpAndDecay(keras.optimizers.schedules.LearningRateSchedule):
         step_size=1,
     ):
         super().__init__()
+        if kind not in KINDS or decay_from not in COUNTED_FROM:
+            raise ValueError(
+                f"kind must be one of {', '.join(map(repr, KINDS))} and decay_from one of "
+                f"{', '.join(map(repr, COUNTED_FROM))}; got {kind!r} and {decay_from!r}."
+            )
         if warmup_steps + cooldown_steps >= steps:
             raise ValueError(
                 f"A run of {steps} steps has no room for a warm-up of {warmup_steps} and a cool-down of "

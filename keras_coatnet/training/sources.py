@@ -1,7 +1,7 @@
 """Where pictures come from: anything with a length, labels and a way to read the picture at an index."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from keras_coatnet.images.arrays import as_rgb
@@ -42,7 +42,7 @@ class Files:
         return as_rgb(self.paths[index])
 
 
-@dataclass(frozen=True)
+@dataclass
 class Rows:
     """Pictures of anything that gives a row for an index: a list, ArrayRecord's and TFDS' data sources, an array.
 
@@ -54,6 +54,7 @@ class Rows:
 
     rows: Sequence
     title: str = "row"
+    _last: tuple = field(default=(None, None), repr=False, compare=False)
 
     def __len__(self):
         return len(self.rows)
@@ -72,8 +73,15 @@ class Rows:
             raise UnreadableImage(f"{self.name(index)}: {error}") from None
 
     def _row(self, index):
-        row = self.rows[index]
+        # Picture and label are asked for one after the other, and reading a row may be decoding a picture.
+        known, row = self._last
+        if known != index:
+            row = self.rows[index]
+            self._last = (index, row)
         return (row["image"], row["label"]) if isinstance(row, dict) else row
+
+    def __getstate__(self):
+        return {**self.__dict__, "_last": (None, None)}
 
 
 @dataclass(frozen=True)

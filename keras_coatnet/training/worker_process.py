@@ -24,26 +24,33 @@ def main(package_folder):
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
         sys.path[:] = pickle.load(tasks)
-        maker = pickle.load(tasks)
+        payload, maker = pickle.load(tasks), None
         while True:
             epoch, step = pickle.load(tasks)
-            pickle.dump(make(maker, epoch, step), answers, protocol=5)
+            maker, answer = make(maker, payload, epoch, step)
+            pickle.dump(answer, answers, protocol=5)
             answers.flush()
     except (EOFError, BrokenPipeError):
         return
 
 
-def make(maker, epoch, step):
-    """(batch, None), or (None, (the error, its traceback as text))."""
+def make(maker, payload, epoch, step):
+    """(the maker, answer): the answer is (batch, None), or (None, (the error, its traceback as text))."""
     try:
-        return maker.batch(epoch, step), None
+        if maker is None:
+            maker = pickle.loads(payload)
+        return maker, (maker.batch(epoch, step), None)
     except Exception as error:
         text = traceback.format_exc()
-        try:
-            pickle.loads(pickle.dumps(error))
-        except Exception:
-            error = RuntimeError(str(error))
-        return None, (error, text)
+        return maker, (None, (sendable(error), text))
+
+
+def sendable(error):
+    """The error, or one of a known kind where its own cannot be made again from what it says."""
+    try:
+        return pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

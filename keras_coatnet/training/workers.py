@@ -14,7 +14,9 @@ LARGEST_DEFAULT = 8
 
 def default_workers():
     """How many processes make batches if nobody says: one a core but the one that trains, at most 8."""
-    return max(1, min(LARGEST_DEFAULT, (os.cpu_count() or 1) - 1))
+    # In a container this process may have fewer cores than there are.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(LARGEST_DEFAULT, cores - 1))
 
 
 class Workers:
@@ -31,6 +33,7 @@ class Workers:
     def __init__(self, maker, count):
         self.maker, self.count = maker, count
         self._idle = queue.LifoQueue()
+        self._closed = False
         self._processes = []
         # One place a process, filled with it when it is first needed.
         for _ in range(count):
@@ -41,6 +44,9 @@ class Workers:
         """The `Batch` of a step; waits until a process is free, then until it is done."""
         process = self._idle.get()
         try:
+            # Loaders read ahead; without this they would start the processes again.
+            if self._closed:
+                raise RuntimeError("The feed is closed; make another one for more batches.")
             if process is None or process.poll() is not None:
                 process = self._start()
             pickle.dump((epoch, step), process.stdin)
@@ -56,22 +62,34 @@ class Workers:
             self._idle.put(process)
         if problem is not None:
             error, text = problem
-            error.add_note(text)
+            error.add_note(f"In a process that makes batches (workers=0 makes them in this one):\n{text}")
             raise error
         return batch
 
     def close(self):
-        """Ends the processes; they start again if another batch is asked for."""
+        """Ends the processes; there are no more batches after it."""
+        self._closed = True
         _end(self._processes)
 
     def _start(self):
+        payload = _pickled(self.maker)
         command = [sys.executable, "-P", str(PACKAGE / "training" / "worker_process.py"), str(PACKAGE)]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._processes.append(process)
         pickle.dump(sys.path, process.stdin)
-        pickle.dump(self.maker, process.stdin, protocol=5)
+        pickle.dump(payload, process.stdin, protocol=5)
         process.stdin.flush()
         return process
+
+
+def _pickled(maker):
+    """Once more inside, so that a process can say what is wrong with it."""
+    try:
+        return pickle.dumps(maker, protocol=5)
+    except Exception as error:
+        raise TypeError(
+            f"These pictures cannot be sent to another process ({error}); workers=0 makes batches in this one."
+        ) from None
 
 
 def _end(processes):

@@ -65,13 +65,14 @@ def load_checkpoint(model, path, source=None, resize=None, head=None):
     return load_file(model, file, table, resize=resize, head=head)
 
 
-def load_file(model, file, table, *, resize=None, head=None, adapt_channels=False):
+def load_file(model, file, table, *, resize=None, head=None, adapt_channels=False, tell_left=True):
     """`load_checkpoint` of a file that has been read.
 
     Args:
         model, resize, head: see `load_checkpoint`.
         file, table: see `read_for`.
         adapt_channels: whether the first convolution is made to fit another number of input channels.
+        tell_left: whether to tell of a head that is left out; not to those who asked for none.
     """
     slots = find_slots(model)
     check_not_quantized(slots)
@@ -97,7 +98,7 @@ def load_file(model, file, table, *, resize=None, head=None, adapt_channels=Fals
         fresh=tuple(found.fresh),
         resized=tuple(dict.fromkeys(found.resized)),
     )
-    say(report, file, rule)
+    say(report, file, rule, tell_left)
     return report
 
 
@@ -200,12 +201,12 @@ def assign(model, slots, found):
         model.forget_compiled_functions()
 
 
-def say(report, file, rule):
+def say(report, file, rule, tell_left):
     """One line for each thing that a user may not have asked for."""
     if report.resized:
         sizes = ", ".join(f"{shown(old)} to {shown(new)}" for old, new in report.resized)
         logger.warning("%s: relative-position tables resized from %s (%s).", file.name, sizes, rule)
-    if report.left:
+    if report.left and tell_left:
         logger.warning("%s: left out, since the model has no place for it: %s.", file.name, ", ".join(report.left))
     if report.fresh:
         logger.warning("%s: fresh, since the file does not fill it: %s.", file.name, ", ".join(report.fresh))

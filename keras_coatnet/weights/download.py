@@ -139,7 +139,7 @@ def acquire(target, file, url, part, progress, settings):
     elif is_offline():
         raise SourceFailed(f"not asked, since {OFFLINE_VARIABLE} is set")
     else:
-        with session(settings) as connection:
+        with session(settings, progress) as connection:
             record, fault = receive_checked(connection, url, part, file, first, settings, progress)
     if fault:
         part.discard()
@@ -232,13 +232,13 @@ def is_offline():
 
 
 def explain(row, files, failures, damages):
-    """The message of a download that failed."""
+    """The message of a download that failed; it reads well on one line too, as the command line prints it."""
     places = [f"  {file.url}\n    as {cached_path(row, file)}" for file in files]
     return "\n".join(
         [
             f"The weights {row.name} at {row.input_size} could not be had.",
-            *(f"  {damage}" for damage in damages),
-            *(f"  {url}: {reason}" for url, reason in failures),
+            *(f"  {damage}." for damage in damages),
+            *(f"  {url}: {reason}." for url, reason in failures),
             "To put them there by hand, save" + (" one of" if len(files) > 1 else ""),
             *places,
             f"or name a folder of such files by {MIRROR_VARIABLE}. The cache is moved by {HOME_VARIABLE}, and a proxy "

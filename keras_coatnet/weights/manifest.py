@@ -168,10 +168,10 @@ def find_rows(variant, tag):
     known = list(dict.fromkeys(row.tag for row in rows))
     if tag == DEFAULT_TAG:
         raise ValueError(f"{variant} has no ImageNet-1k weights; its tags: {', '.join(known)}.")
-    names = [*known, DEFAULT_TAG] if any(row.default for row in rows) else known
-    nearest = difflib.get_close_matches(str(tag), names, n=1)
+    names = list(dict.fromkeys([*known, DEFAULT_TAG])) if any(row.default for row in rows) else known
+    nearest = difflib.get_close_matches(str(tag), names, n=1) if len(names) > 1 else []
     hint = f" Nearest: {nearest[0]}." if nearest else ""
-    raise ValueError(f"{variant} has no weights with the tag {tag!r}; known: {', '.join(dict.fromkeys(names))}.{hint}")
+    raise ValueError(f"{variant} has no weights with the tag {tag!r}; known: {', '.join(names)}.{hint}")
 
 
 def nearest_row(rows, side):

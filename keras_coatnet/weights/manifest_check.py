@@ -30,8 +30,8 @@ def check_manifest(path, name):
         raise ValueError(f"{name} cannot be read as JSON: {error}") from error
     problems = list(find_problems(entries))
     if problems:
-        more = f"\n  and {len(problems) - SHOWN_ERRORS} more" if len(problems) > SHOWN_ERRORS else ""
-        raise ValueError(f"{name} is no valid weights manifest:\n  " + "\n  ".join(problems[:SHOWN_ERRORS]) + more)
+        more = f";\n  and {len(problems) - SHOWN_ERRORS} more" if len(problems) > SHOWN_ERRORS else ""
+        raise ValueError(f"{name} is no valid weights manifest:\n  " + ";\n  ".join(problems[:SHOWN_ERRORS]) + more)
     return entries
 
 

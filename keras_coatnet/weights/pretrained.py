@@ -128,6 +128,7 @@ def fill(model, checkpoint, fresh_classifier):
         checkpoint.table,
         head="fresh" if fresh_classifier else None,
         adapt_channels=True,
+        tell_left=model.options.include_top,
     )
     if checkpoint.row is not None:
         model.origin = describe(checkpoint.row, labels_hold=not fresh_classifier)

@@ -1,4 +1,4 @@
-"""How a download tells where it is: an object with four methods, drawn by rich where someone is looking."""
+"""How a download tells where it is: an object with a method for each event, drawn by rich where someone is looking."""
 
 import sys
 
@@ -17,6 +17,9 @@ class Progress:
 
     def advance(self, count):
         """So many bytes have come."""
+
+    def retry(self, reason):
+        """A try failed, in words, and another one follows."""
 
     def close(self):
         """The file is there, or it failed."""
@@ -60,6 +63,9 @@ class BarProgress(Progress):
     def advance(self, count):
         self.bar.update(self.task, advance=count)
 
+    def retry(self, reason):
+        self.bar.console.print(f"{self.name}: {reason}", markup=False, highlight=False, soft_wrap=True)
+
     def close(self):
         if self.bar is not None:
             self.bar.stop()
@@ -67,7 +73,7 @@ class BarProgress(Progress):
 
 
 class LineProgress(Progress):
-    """One line a file, for logs and pipes, where a bar would be noise.
+    """One line a file and one a further try, for logs and pipes, where a bar would be noise.
 
     Args:
         stream: to write to.
@@ -85,6 +91,10 @@ class LineProgress(Progress):
             self.stream.write(f"downloading {self.name}{size}\n")
             self.stream.flush()
         self.said = True
+
+    def retry(self, reason):
+        self.stream.write(f"{self.name}: {reason}\n")
+        self.stream.flush()
 
 
 def visible_progress():

@@ -9,10 +9,11 @@ import urllib.parse
 from keras_coatnet.version import __version__
 from keras_coatnet.weights.cache import check_space
 from keras_coatnet.weights.part_file import Note
+from keras_coatnet.weights.progress import SILENT
+from keras_coatnet.weights.retry import describe, make_retry, untold_by_urllib3
 
 CHUNK_BYTES = 1 << 18
 SHA256 = re.compile(r"[0-9a-f]{64}")
-WORTH_A_RETRY = (408, 425, 429, 500, 502, 503, 504)
 
 
 class SourceFailed(Exception):
@@ -56,32 +57,15 @@ class Stated:
     sha256: str | None = None
 
 
-def make_retry(settings):
-    """urllib3's Retry: counts tries and waits between them, for whole requests and for streams that break off."""
-    from urllib3.util.retry import Retry
-
-    class BoundedRetry(Retry):
-        def get_retry_after(self, response):
-            asked = super().get_retry_after(response)
-            return asked if asked is None else min(asked, settings.longest_wait)
-
-    return BoundedRetry(
-        total=settings.retries,
-        status_forcelist=WORTH_A_RETRY,
-        backoff_factor=settings.backoff,
-        backoff_max=settings.longest_wait,
-        raise_on_status=False,
-    )
-
-
 @contextlib.contextmanager
-def session(settings):
+def session(settings, progress=SILENT):
     """A requests session; it takes proxies, certificates and passwords from where requests' users set them."""
     import requests
     from requests.adapters import HTTPAdapter
 
-    with requests.Session() as made:
-        adapter = HTTPAdapter(max_retries=make_retry(settings))
+    retry = make_retry(settings, progress)
+    with requests.Session() as made, untold_by_urllib3(retry):
+        adapter = HTTPAdapter(max_retries=retry)
         made.mount("https://", adapter)
         made.mount("http://", adapter)
         made.max_redirects = settings.redirects
@@ -117,13 +101,13 @@ def receive(session, url, part, size, settings, progress):
     from urllib3.exceptions import MaxRetryError, ProtocolError
 
     went_on = part.note_for(url) is not None
-    retry, furthest = make_retry(settings), part.length
+    retry, furthest = make_retry(settings, progress), part.length
     while True:
         try:
             return receive_once(session, url, part, size, settings, progress), went_on
         except Interrupted as interruption:
             if part.length >= furthest + settings.stall_bytes:
-                retry = make_retry(settings)
+                retry = make_retry(settings, progress)
             furthest = max(furthest, part.length)
             try:
                 retry = retry.increment("GET", url, error=ProtocolError(str(interruption)))
@@ -174,32 +158,6 @@ def request(session, url, note, length, settings):
         raise SourceFailed(describe(error, settings)) from error
     with response:
         yield response
-
-
-def describe(error, settings):
-    """What requests' error means. It holds urllib3's, which hold the system's; the innermost words say most."""
-    import requests
-    from urllib3.exceptions import ReadTimeoutError
-
-    chain = [error]
-    while inner := find_inner(chain[-1]):
-        chain.append(inner)
-    words = re.sub(r"^<.*?>: |^\w*Connection\(.*?\): ", "", str(chain[-1]) or type(chain[-1]).__name__)
-    if isinstance(error, requests.exceptions.ProxyError):
-        return f"the proxy could not be used: {words}"
-    if isinstance(error, requests.exceptions.SSLError):
-        return f"no secure connection: {words}"
-    if isinstance(error, requests.ConnectTimeout):
-        return f"no connection within {settings.connect_timeout:g} s"
-    if any(isinstance(link, ReadTimeoutError) for link in chain):
-        return f"no answer within {settings.read_timeout:g} s"
-    return f"no connection: {words}" if isinstance(error, requests.ConnectionError) else words
-
-
-def find_inner(error):
-    """The error inside an error, None at the innermost."""
-    candidates = (getattr(error, "reason", None), *error.args)
-    return next((found for found in candidates if isinstance(found, BaseException)), None)
 
 
 def continues(response, note, length):

@@ -58,7 +58,7 @@ WRONG = [
         "stride_in of own must be one of 'depthwise', 'expand', 'pool'; got 'depth'. Nearest: depthwise",
     ),
     ({"family": "kecam"}, "family of own must be one of 'coatnet', 'paper', 'timm'; got 'kecam'"),
-    ({"relative_position": "tables"}, "relative_position of own must be one of 'table', 'mlp', None; got 'tables'"),
+    ({"relative_position": "tables"}, "relative_position of own must be one of 'table', 'mlp', 'constant', None; got 'tables'"),
     ({"initialization": "he"}, "initialization of own must be one of 'uniform_fan_in'.*got 'he'"),
 ]
 

@@ -21,8 +21,8 @@ RATES = (
 class Case:
     """A layer class, its arguments, and the map it is tried on.
 
-    `on_open_sides` are the arguments to add where the map's sides are unknown; `rows` is False for a layer whose output
-    has no batch axis.
+    `on_open_sides` are the arguments to add where the map's sides are unknown, None where they have to be known; `rows`
+    is False for a layer whose output has no batch axis.
     """
 
     id: str
@@ -127,6 +127,21 @@ MBCONV = [
         {"width": 8, "expanded_width": 16, "norm": "layer", "norm_epsilon": 1e-3, "projection_bias": False},
     ),
     Case(
+        "folded",
+        layers.MBConv,
+        {
+            "width": 12,
+            "expanded_width": 16,
+            "squeeze_width": 2,
+            "squeeze_place": "before_norm",
+            "squeeze_affine": True,
+            "norm": ("affine", None, None),
+            "prenorm_activation": "gelu",
+            "expansion_bias": True,
+            "depthwise_bias": True,
+        },
+    ),
+    Case(
         "prenorm_shortcut",
         layers.MBConv,
         {
@@ -188,6 +203,19 @@ ATTENTION = [
 HEADS = {"num_heads": 2, "head_dim": 4}
 TRANSFORMER = [
     Case("plain", layers.TransformerBlock, {"width": 8, **HEADS, "drop_path_rate": 0.2}, on_open_sides=GRID),
+    Case(
+        "folded",
+        layers.TransformerBlock,
+        {
+            "width": 12,
+            **HEADS,
+            "norm": ("standardize", None),
+            "mlp_bias": (True, False),
+            "scale_queries": False,
+            "relative_position": "constant",
+        },
+        on_open_sides=None,
+    ),
     Case("widening", layers.TransformerBlock, {"width": 12, **HEADS, "shortcut_bias": False}, on_open_sides=GRID),
     Case(
         "strided",
@@ -258,6 +286,7 @@ TRANSFORMER = [
 ]
 
 CONVNEXT = [
+    Case("folded", layers.ConvNeXtBlock, {"width": 8, "kernel_size": 3, "norm": None, "layer_scale": None}),
     Case("plain", layers.ConvNeXtBlock, {"width": 8, "kernel_size": 3, "drop_path_rate": 0.2}),
     Case(
         "doubling",
@@ -287,6 +316,7 @@ CONVNEXT = [
 
 STEM = [
     Case("two_convolutions", layers.Stem, {"widths": (6, 8)}, (2, 8, 12, 3)),
+    Case("folded", layers.Stem, {"widths": (6, 8), "norm": (None,), "use_bias": (True, False)}, (2, 8, 12, 3)),
     Case(
         "one_convolution",
         layers.Stem,
@@ -328,6 +358,9 @@ SMALL = [
         layers.SqueezeExcite,
         {"reduced_width": 3, "activation": "silu", "kernel_initializer": Normal(0.1)},
     ),
+    Case("scaled_gate", layers.SqueezeExcite, {"reduced_width": 3, "affine": True}),
+    Case("plain", layers.Affine, {}),
+    Case("constant", layers.ConstantPositionBias, {"num_heads": 2}, on_open_sides=None, rows=False),
     Case(
         "own_grid",
         layers.RelativePositionBiasTable,

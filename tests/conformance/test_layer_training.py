@@ -6,12 +6,13 @@ import pytest
 from layer_cases import CASES
 from running import gradients, image, randomize, run
 
-from keras_coatnet.layers import DropPath
+from keras_coatnet.layers import ConstantPositionBias, DropPath
 
-each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+TRAINABLE = [case for case in CASES if case.layer is not ConstantPositionBias]
+each_case = pytest.mark.parametrize("case", TRAINABLE, ids=lambda case: case.id)
 dropping_cases = [case for case in CASES if case.path_rate]
 # One of each layer; DropPath has nothing to train.
-trained_cases = list({case.layer: case for case in reversed(CASES) if case.layer is not DropPath}.values())
+trained_cases = list({case.layer: case for case in reversed(TRAINABLE) if case.layer is not DropPath}.values())
 
 
 def drop_paths(layer):

@@ -8,7 +8,7 @@ from agreement import assert_close
 from running import gradients, image, run
 
 from keras_coatnet.layers import SqueezeExcite
-from keras_coatnet.layers.activation import activation_name, gelu, get_activation
+from keras_coatnet.layers.activation import activation_name, gelu, gelu_by_sigmoid, get_activation
 
 
 class Activation(keras.layers.Layer):
@@ -29,6 +29,11 @@ class Activation(keras.layers.Layer):
 def test_gelu_is_the_exact_one():
     x = 3 * image((4, 50))
     assert_close(run(Activation(get_activation("gelu")), x), oracle.gelu(x.astype("float64")), 1e-6)
+
+
+def test_gelu_by_sigmoid_is_within_a_millionth_of_the_exact_one():
+    x = np.linspace(-20, 20, 4001, dtype="float32")[None]
+    assert_close(run(Activation(gelu_by_sigmoid), x), oracle.gelu(x.astype("float64")), 1e-6)
 
 
 def test_gelu_has_its_exact_gradient():
@@ -56,7 +61,7 @@ def doubled(x):
     return 2 * x
 
 
-@pytest.mark.parametrize("activation", [doubled, gelu, keras.activations.silu])
+@pytest.mark.parametrize("activation", [doubled, gelu, gelu_by_sigmoid, keras.activations.silu])
 def test_callables_survive_a_config(activation):
     layer = SqueezeExcite(2, activation=activation)
     stored = layer.get_config()["activation"]

@@ -144,7 +144,7 @@ def test_trainable_table_starts_at_zero_unless_told():
         ({"num_heads": 2, "head_dim": 0}, r"head_dim must be a whole number of at least 1; got 0\."),
         (
             {"num_heads": 2, "relative_position": "tabel"},
-            r"relative_position must be one of 'table', 'mlp', None; got 'tabel'\. Nearest: 'table'\.",
+            r"relative_position must be one of 'table', 'mlp', 'constant', None; got 'tabel'\. Nearest: 'table'\.",
         ),
         (
             {"num_heads": 2, "bias_place": "inside"},

@@ -66,7 +66,10 @@ def test_paths_of_different_sizes_are_refused_at_build():
         ({"width": -1}, r"width must be a whole number of at least 1; got -1\."),
         ({"kernel_size": 0}, r"kernel_size must be a whole number of at least 1; got 0\."),
         ({"padding": "valid"}, r"padding must be one of 'symmetric', 'same'; got 'valid'\."),
-        ({"norm": "instance"}, r"norm must be one of 'batch', 'layer'; got 'instance'\."),
+        (
+            {"norm": "instance"},
+            r"norm must be one of 'batch', 'layer', 'affine', 'standardize', None; got 'instance'\.",
+        ),
         ({"shortcut_pool": "min"}, r"shortcut_pool must be one of 'max', 'average', 'max3x3'; got 'min'\."),
         ({"drop_path_rate": -0.5}, r"drop_path_rate must be at least 0 and below 1; got -0\.5\."),
     ],

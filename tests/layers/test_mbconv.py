@@ -104,7 +104,7 @@ def test_biases_are_where_the_arguments_say():
         ({"squeeze_place": "first"}, r"squeeze_place must be one of 'after_norm', 'before_norm'; got 'first'\."),
         ({"shortcut_pool": "avg"}, r"shortcut_pool must be one of 'max', 'average', 'max3x3'; got 'avg'\."),
         ({"branch_pool": "mean"}, r"branch_pool must be one of 'max', 'average', 'max3x3'; got 'mean'\."),
-        ({"norm": "group"}, r"norm must be one of 'batch', 'layer'; got 'group'\."),
+        ({"norm": "group"}, r"norm must be one of 'batch', 'layer', 'affine', 'standardize', None; got 'group'\."),
         ({"padding": "valid"}, r"padding must be one of 'symmetric', 'same'; got 'valid'\."),
         ({"drop_path_rate": 1.0}, r"drop_path_rate must be at least 0 and below 1; got 1\.0\."),
         ({"activation": "gelo"}, r"gelo"),

@@ -46,5 +46,8 @@ def test_weights_start_neutral(kind):
 
 
 def test_unknown_kind_is_refused():
-    with pytest.raises(ValueError, match=r"norm must be one of 'batch', 'layer'; got 'bach'\. Nearest: 'batch'\."):
+    with pytest.raises(
+        ValueError,
+        match=r"norm must be one of 'batch', 'layer', 'affine', 'standardize', None; got 'bach'\. Nearest: 'batch'\.",
+    ):
         built("bach")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from running import BACKEND, image, run, to_numpy
 
-from keras_coatnet.layers import LogOffsetPositionBias, RelativePositionBiasTable
+from keras_coatnet.layers import ConstantPositionBias, LogOffsetPositionBias, RelativePositionBiasTable
 from keras_coatnet.layers.relative_position import (
     log_offsets,
     log_offsets_in_graph,
@@ -215,3 +215,17 @@ def test_unknown_rule_is_refused():
 def test_rate_of_one_is_refused():
     with pytest.raises(ValueError, match=r"dropout_rate must be at least 0 and below 1; got 1\.0\."):
         LogOffsetPositionBias(2, dropout_rate=1.0)
+
+
+def test_constant_bias_is_given_as_it_is_and_not_trained():
+    layer = ConstantPositionBias(2)
+    layer.build((None, 2, 3, 8))
+    values = image((2, 6, 6))
+    layer.set_weights([values])
+    assert layer.trainable_weights == []
+    np.testing.assert_array_equal(run(layer, image((1, 2, 3, 8))), values)
+
+
+def test_constant_bias_needs_a_map_of_one_size():
+    with pytest.raises(ValueError, match=r"maps of one size; got an input of shape \(None, None, 3, 8\)"):
+        ConstantPositionBias(2).build((None, None, 3, 8))

@@ -64,7 +64,10 @@ def test_convolutions_have_biases_only_in_front_of_an_activation():
         ({"widths": (4, 0)}, r"widths must be a whole number of at least 1; got 0\."),
         ({"widths": (4, 5), "strides": (2, -1)}, r"strides must be a whole number of at least 1; got -1\."),
         ({"widths": (4, 5), "padding": "valid"}, r"padding must be one of 'symmetric', 'same'; got 'valid'\."),
-        ({"widths": (4, 5), "norm": "none"}, r"norm must be one of 'batch', 'layer'; got 'none'\."),
+        (
+            {"widths": (4, 5), "norm": "none"},
+            r"norm must be one of 'batch', 'layer', 'affine', 'standardize', None; got 'none'\.",
+        ),
     ],
 )
 def test_impossible_arguments_are_refused(arguments, message):

@@ -95,7 +95,7 @@ def test_table_has_the_size_of_the_pooled_map():
         ({"num_heads": 0}, r"num_heads must be a whole number of at least 1; got 0\."),
         ({"strides": -1}, r"strides must be a whole number of at least 1; got -1\."),
         ({"pool": "avg"}, r"pool must be one of 'max', 'average', 'max3x3'; got 'avg'\."),
-        ({"norm": "rms"}, r"norm must be one of 'batch', 'layer'; got 'rms'\."),
+        ({"norm": "rms"}, r"norm must be one of 'batch', 'layer', 'affine', 'standardize', None; got 'rms'\."),
         ({"bias_place": "never"}, r"bias_place must be one of 'before_softmax', 'after_softmax'; got 'never'\."),
         ({"drop_path_rate": 1.2}, r"drop_path_rate must be at least 0 and below 1; got 1\.2\."),
         ({"position_dropout_rate": 1}, r"position_dropout_rate must be at least 0 and below 1; got 1\."),

@@ -41,9 +41,9 @@ def test_recipe_trains_a_coatnet_on_its_own_feed():
     generator = np.random.default_rng(0)
     rows = [(generator.integers(0, 100, (40, 60, 3), np.uint8) + np.uint8(150 * (i % 2)), i % 2) for i in range(48)]
     recipe = get_recipe("transfer").replace(
-        epochs=4,
+        epochs=8,
         batch_size=8,
-        learning_rate=2e-3,
+        learning_rate=5e-3,
         warmup_epochs=0.5,
         rand_augment_layers=0,
         erasing=0.2,
@@ -54,7 +54,9 @@ def test_recipe_trains_a_coatnet_on_its_own_feed():
     with training_feed(Rows(rows), 2, recipe, size=(32, 48), workers=0, loader="keras") as feed:
         model.compile(**recipe.compile_args(model, feed.steps))
         history = model.fit(**feed.fit_arguments(), epochs=recipe.epochs, verbose=0).history
-    assert history["loss"][-1] < history["loss"][0]
+    # Guessing costs 0.69; labels smoothed by 0.1 cannot cost less than 0.2.
+    assert history["loss"][-1] < 0.45
+    assert history["accuracy"][-1] > 0.85
     held_out = evaluation_feed(Rows(rows[:13]), 2, recipe.preprocessing(), (32, 48), batch_size=8, workers=0)
     result = model.evaluate(held_out.dataset(), return_dict=True, verbose=0)
     assert set(result) == {"loss", "accuracy", "top5"}

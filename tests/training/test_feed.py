@@ -107,12 +107,55 @@ def only_training(source):
 
 
 @pytest.mark.backend_free
+def test_pictures_that_cannot_be_sent_to_a_process_say_what_to_do():
+    source = only_training(Rows([(lambda: 0, 0)] * 4))
+    with (
+        feed(source, workers=1) as one,
+        pytest.raises(TypeError, match=r"cannot be sent to another process .*workers=0"),
+    ):
+        one.arrays(0)
+
+
+class OnlyKnownHere:
+    """Gone from its module once it is pickled, as a class of a notebook is for a process."""
+
+    def __len__(self):
+        return 8
+
+
+@pytest.mark.backend_free
+def test_classes_that_a_process_does_not_know_are_named(monkeypatch):
+    monkeypatch.setattr(OnlyKnownHere, "__module__", "__main__")
+    monkeypatch.setattr(sys.modules["__main__"], "OnlyKnownHere", OnlyKnownHere, raising=False)
+    source = only_training(Rows(OnlyKnownHere()))
+    with feed(source, workers=1) as one, pytest.raises(AttributeError, match="OnlyKnownHere") as caught:
+        one.arrays(0)
+    assert "workers=0" in caught.value.__notes__[0]
+
+
+@pytest.mark.backend_free
+def test_nothing_to_evaluate_with_is_refused():
+    with pytest.raises(ValueError, match="no pictures to evaluate"):
+        evaluation_feed(Rows([]), 2, DEFAULT_PREPROCESSING, (8, 8))
+
+
+@pytest.mark.backend_free
 def test_killed_process_is_told_and_the_next_batch_has_a_new_one(data):
     with feed(data, workers=1) as one:
         expected = one.arrays(0)
         one._workers._processes[0].kill()
         one._workers._processes[0].wait()
         assert_equal([one.arrays(0)], [expected])
+
+
+@pytest.mark.backend_free
+def test_closed_feed_starts_no_process_again(data):
+    one = feed(data, workers=1)
+    one.arrays(0)
+    one.close()
+    with pytest.raises(RuntimeError, match="The feed is closed"):
+        one.arrays(1)
+    assert one._workers._processes == []
 
 
 @pytest.mark.backend_free

@@ -69,6 +69,12 @@ def test_published_runs(name, epochs, batch_size, image_size, learning_rate):
     assert recipe.learning_rate == learning_rate
 
 
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_values_of_every_size_are_possible(recipe):
+    for size in range(8):
+        assert recipe.for_model(f"coatnet_{size}_paper").name == recipe.name
+
+
 def test_one_field_is_replaced_and_the_row_stays():
     recipe = get_recipe("a3_160")
     assert recipe.replace(epochs=10) == dataclasses.replace(recipe, epochs=10)

@@ -89,6 +89,12 @@ def test_a_run_shorter_than_its_warm_up_is_refused():
         make_schedule(get_recipe("paper_in1k"), 1, 300)
 
 
+@pytest.mark.parametrize("fields", [{"kind": "cosin"}, {"decay_from": "end"}])
+def test_other_kinds_are_refused(fields):
+    with pytest.raises(ValueError, match="kind must be one of 'cosine', 'linear', 'constant' and decay_from one of"):
+        WarmUpAndDecay(1.0, 10, **fields)
+
+
 def test_warm_up_in_updates_is_as_long_in_parts_of_batches():
     recipe = get_recipe("paper_in1k").replace(accumulation=4)
     assert make_schedule(recipe, 1000, 300).warmup_steps == 40_000

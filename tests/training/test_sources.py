@@ -117,6 +117,19 @@ def test_rows_hold_pictures_of_any_kind():
     assert source.name(1) == "pets 1"
 
 
+def test_row_is_read_once_for_its_picture_and_its_label():
+    asked = []
+
+    class Rare(list):
+        def __getitem__(self, index):
+            asked.append(index)
+            return super().__getitem__(index)
+
+    source = Rows(Rare([(np.zeros((4, 5, 3), np.uint8), 3), (np.ones((4, 5, 3), np.uint8), 4)]))
+    assert [(source.read(index).max(), source.label(index)) for index in (1, 0)] == [(1, 4), (0, 3)]
+    assert asked == [1, 0]
+
+
 @pytest.mark.parametrize("picture", [b"bad", None, np.zeros((2, 2, 7), np.uint8)])
 def test_rows_without_a_picture_are_named(picture):
     with pytest.raises(UnreadableImage, match="pets 0: "):

@@ -177,8 +177,8 @@ def test_every_address_that_failed_is_named_with_its_reason(server, home):
     server.routes["/page"] = status(200, headers={"Content-Type": "text/html"})
     row = make_row(weight_file(server.url("/gone")), weight_file(server.url("/page"), name="other.h5"))
     message = failure(row, home)
-    assert f"{server.url('/gone')}: 404 Not Found" in message
-    assert f"{server.url('/page')}: it answered with a web page" in message
+    assert f"{server.url('/gone')}: 404 Not Found.\n" in message
+    assert f"{server.url('/page')}: it answered with a web page instead of the file.\n" in message
 
 
 def test_three_times_503_is_waited_out(server):

@@ -124,6 +124,7 @@ def test_imagenet_means_the_default_rows():
         ("coatnet_5", "imagenet", "There are no trained weights for coatnet_5"),
         ("coatnet_0_rw", "sw_in1", r"no weights with the tag 'sw_in1'; known: sw_in1k, imagenet\. Nearest: sw_in1k"),
         ("coatnet_3_rw", "xyz", r"known: sw_in12k\.$"),
+        ("coatnet_0", "imagnet", r"no weights with the tag 'imagnet'; known: imagenet\.$"),
     ],
 )
 def test_what_there_is_not_is_told_with_what_there_is(variant, tag, complaint):
@@ -234,6 +235,12 @@ def test_a_wrong_row_of_ones_own_is_told_with_its_field(own, change, complaint):
         load_manifest()
     assert f"KERAS_COATNET_MANIFEST {path} is no valid weights manifest" in str(error.value)
     assert complaint in str(error.value)
+
+
+def test_several_wrong_fields_are_told_apart_on_one_line_too(own):
+    own([entry() | {"taag": "x", "source": "tim"}])
+    with pytest.raises(ValueError, match=r"nearest: tag;\n  row 0 .*got 'tim'$|got 'tim';\n  row 0 .*nearest: tag$"):
+        load_manifest()
 
 
 def test_a_row_without_a_required_field_is_told(own):

@@ -106,11 +106,12 @@ def test_another_number_of_channels_adapts_the_first_convolution(lab, channels):
         np.testing.assert_allclose(new, old[:, :, [0, 1, 2, 0, 1, 2][:channels]] * 3 / channels, rtol=1e-6)
 
 
-def test_features_come_without_a_top(lab):
+def test_features_come_without_a_top_and_without_a_word(lab, caplog):
     model = twin(input_shape=(64, 64, 3), pretrained="lab", include_top=False, pooling="avg")
     x = image((2, 64, 64, 3))
     want = keras.Model(lab[64].input, lab[64].get_layer("avg_pool").output)
     np.testing.assert_array_equal(run(model, x), run(want, x))
+    assert caplog.records == []
 
 
 def test_where_the_weights_are_from_outlives_the_model(lab, tmp_path):

@@ -9,6 +9,8 @@ import numpy as np
 
 from keras_coatnet.weights.formats.file import CheckpointFile
 
+LOADERS_ADVICE = ("Weights only load failed", "Please file an issue", "Check the documentation")
+
 
 def read_torch(path, containers=(), prefixes=()):
     """Read a file.
@@ -27,9 +29,9 @@ def read_torch(path, containers=(), prefixes=()):
         with torch.serialization.safe_globals([argparse.Namespace]):
             tree = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ValueError(
-            f"{path} cannot be read by PyTorch's weights-only loader, which runs no code of a file: {reason}"
+            f"{path} cannot be read by PyTorch's weights-only loader, which runs no code of a file: "
+            f"{find_reason(error)}."
         ) from error
     tensors = find_tensors(tree, containers, torch)
     if not tensors:
@@ -40,6 +42,16 @@ def read_torch(path, containers=(), prefixes=()):
     strip = re.compile("^(" + "|".join(map(re.escape, prefixes)) + ")+") if prefixes else None
     arrays = {strip.sub("", name) if strip else name: to_numpy(tensor, torch) for name, tensor in tensors.items()}
     return CheckpointFile(path, "torch", arrays)
+
+
+def find_reason(error):
+    """What of the loader's message is about the file; the rest advises to run its code all the same."""
+    wanted = re.search(r"GLOBAL (\S+)", str(error))
+    if wanted:
+        return f"it asks for {wanted[1]}"
+    lines = [line.strip() for line in str(error).splitlines()]
+    told = [line for line in lines if line and not line.startswith(LOADERS_ADVICE)]
+    return told[0].rstrip(".") if told else type(error).__name__
 
 
 def import_torch(path):

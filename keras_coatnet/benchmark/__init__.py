@@ -1,0 +1,1 @@
+"""How fast models and files are, beside each other on one machine."""
