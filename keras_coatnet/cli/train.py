@@ -119,7 +119,8 @@ def run(options):
             return _finish(model, recipe, data, feed, held_out, rows, settings, options)
         except OSError as error:
             resume = Path(options.out) / RESUME_FOLDER
-            raise UsageError(f"{error}; the run is kept in {resume}, and the same command goes on with it") from None
+            reason = " ".join(str(error.strerror or error).split())
+            raise UsageError(f"{reason}; the run is kept in {resume}, and the same command goes on with it") from None
         except NotFinite as error:
             print(
                 f"keras-coatnet train: error: {error}. Try a lower --learning-rate or --set clip_norm=1.0, with "

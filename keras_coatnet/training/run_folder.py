@@ -1,10 +1,13 @@
 """What a training run leaves, and how it knows itself again: model, weights, classes, recipe, history, report."""
 
 import dataclasses
+import errno
 import hashlib
 import json
+import math
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import keras
@@ -15,6 +18,8 @@ from keras_coatnet.version import __version__
 from keras_coatnet.weights.atomic import replacing
 
 MODEL_FILE, WEIGHTS_FILE, RECIPE_FILE, RESUME_FOLDER = "model.keras", "model.weights.h5", "recipe.json", "resume"
+# What a file of weights takes: numbers, and names around each variable.
+BYTES_A_NUMBER, PER_VARIABLE = 4, 4096
 
 
 def save_run(model, classes, folder, weights_only=False):
@@ -37,6 +42,7 @@ def save_run(model, classes, folder, weights_only=False):
     with replacing(folder / CLASSES_FILE) as part:
         write_labels(part, classes)
     plain = uncompiled(model)
+    check_room(folder, weights_size(plain) * (1 if weights_only else 2))
     with replacing(folder / WEIGHTS_FILE) as part:
         plain.save_weights(part)
     if weights_only:
@@ -44,6 +50,20 @@ def save_run(model, classes, folder, weights_only=False):
     with replacing(folder / MODEL_FILE) as part:
         plain.save(part)
     return folder / MODEL_FILE
+
+
+def weights_size(model):
+    """About how many bytes a file of the weights takes."""
+    return sum(math.prod(each.shape) * BYTES_A_NUMBER + PER_VARIABLE for each in model.weights)
+
+
+def check_room(folder, size):
+    """Raises OSError where a disk is too full; HDF5 would find out while it writes, and end the whole process."""
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".room-") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        elif shutil.disk_usage(folder).free < size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 def uncompiled(model):

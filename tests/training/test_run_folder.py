@@ -1,5 +1,7 @@
 """What a run leaves is there whole or not at all."""
 
+import os
+
 import keras
 import numpy as np
 import pytest
@@ -49,3 +51,15 @@ def test_saved_model_is_without_its_optimizer(tmp_path):
 def test_weights_alone_are_left_on_request(tmp_path):
     assert save_run(make_model(), ["cat", "dog"], tmp_path, weights_only=True).name == "model.weights.h5"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["classes.json", "model.weights.h5"]
+
+
+@pytest.mark.backend_free
+def test_room_is_asked_for_before_the_weights_are_written(tmp_path, monkeypatch):
+    def find_it_full(handle, start, size):
+        assert size > 2 * 4 * 146
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", find_it_full, raising=False)
+    with pytest.raises(OSError, match="No space left"):
+        save_run(make_model(), ["cat", "dog"], tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["classes.json"]
