@@ -19,10 +19,8 @@ PATIENCE = 120
 
 def start(folder):
     tests = Path(__file__).parents[1]
-    path = os.pathsep.join([str(tests), str(Path(__file__).parent), *sys.path])
-    return subprocess.Popen(
-        [sys.executable, Path(__file__).with_name("killed_run.py"), folder], env=os.environ | {"PYTHONPATH": path}
-    )
+    path = os.pathsep.join([str(tests), *sys.path])
+    return subprocess.Popen([sys.executable, tests / "killed_run.py", folder], env=os.environ | {"PYTHONPATH": path})
 
 
 def wait_for_another_checkpoint(child, file):
