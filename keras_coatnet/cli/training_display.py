@@ -17,7 +17,7 @@ class ProgressCallback(keras.callbacks.Callback):
         epochs: of the whole run.
         steps: batches an epoch.
         batch_size: pictures a batch.
-        state: `RunState` of the run, or None before it is known where it starts.
+        start: batches that an earlier command has done.
     """
 
     def __init__(self, progress, epochs, steps, batch_size, start=0):
