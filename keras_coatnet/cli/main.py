@@ -4,11 +4,23 @@ import argparse
 import os
 import sys
 
-from keras_coatnet.cli import benchmark, cache, convert, data, download, export, info, models, predict, train
+from keras_coatnet.cli import (
+    benchmark,
+    cache,
+    convert,
+    data,
+    download,
+    evaluate,
+    export,
+    info,
+    models,
+    predict,
+    train,
+)
 from keras_coatnet.cli.errors import BROKEN_PIPE, INTERRUPTED, WRONG_USAGE, UsageError
 from keras_coatnet.version import __version__
 
-COMMANDS = (models, info, data, train, predict, export, benchmark, convert, download, cache)
+COMMANDS = (models, info, data, train, evaluate, predict, export, benchmark, convert, download, cache)
 
 
 class OneLineParser(argparse.ArgumentParser):

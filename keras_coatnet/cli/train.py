@@ -1,147 +1,247 @@
-"""keras-coatnet train: a classifier from a folder of class folders."""
+"""keras-coatnet train: a classifier from a folder of class folders, by a recipe."""
 
+import argparse
 import dataclasses
-import signal
+import shlex
 import sys
-import threading
-from contextlib import contextmanager
 from pathlib import Path
 
 import keras
 
 from keras_coatnet import registry
 from keras_coatnet.cli.arguments import positive_integer, positive_number, seed
-from keras_coatnet.cli.errors import INTERRUPTED, bad_input
-from keras_coatnet.training.datasets import PREPROCESSING, load_images, open_image_folder
+from keras_coatnet.cli.errors import INTERRUPTED, SOME_INPUTS_FAILED, UsageError, bad_input
+from keras_coatnet.cli.training_display import ProgressCallback, progress_display, stopping_on_signals
+from keras_coatnet.cli.training_request import chosen_recipe, chosen_spec, output_of
+from keras_coatnet.prediction.inputs import preprocessing_of
+from keras_coatnet.training.checkpoints import NotFinite, read_about
+from keras_coatnet.training.compilation import make_loss, make_schedule
+from keras_coatnet.training.data import evaluation_feed, training_feed
+from keras_coatnet.training.evaluation import collect_answers
+from keras_coatnet.training.keeper import Stopped
 from keras_coatnet.training.loop import train
-from keras_coatnet.training.run_folder import save_run
+from keras_coatnet.training.parameter_groups import freeze_stages
+from keras_coatnet.training.recipes import list_recipes
+from keras_coatnet.training.report import write_report
+from keras_coatnet.training.run_folder import (
+    RESUME_FOLDER,
+    check_folder,
+    end_run,
+    read_recipe,
+    run_settings,
+    save_run,
+    write_recipe,
+)
+from keras_coatnet.training.sources import open_data
+
+DEFAULT_RECIPE = "transfer"
+NOTES = """
+recipes: {recipes}
+Whatever breaks a run off (Ctrl-C, a lost machine), the same command goes on where the last checkpoint was written, to
+the same weights. A finished run leaves model.keras, model.weights.h5 (the last weights, averaged if the recipe
+averages), classes.json, recipe.json, history.csv and .jsonl, curves.png, confusion.csv and .png, and classes.csv.
+
+examples:
+  keras-coatnet train --data pets --model coatnet_0 --pretrained imagenet --out run
+  keras-coatnet train --data pets --model coatnet_t --recipe a3_160 --set mixup=0.2 --set optimizer=adamw --out run
+"""
 
 
 def add_parser(subparsers):
-    parser = subparsers.add_parser("train", help="train a classifier on a folder of class folders")
-    parser.add_argument("--data", required=True, metavar="DIR", help="one folder a class, or train/ and val/ of those")
+    parser = subparsers.add_parser(
+        "train",
+        help="train a classifier on a folder of class folders",
+        epilog=NOTES.format(recipes=", ".join(list_recipes())),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--data",
+        required=True,
+        metavar="DIR",
+        help="one folder a class; or train/ and val/ (validation/, test/) of those; or a .csv, .json or .jsonl list; "
+        "or tfds:NAME",
+    )
     parser.add_argument("--model", required=True, metavar="NAME", help="a name from `keras-coatnet models`")
-    parser.add_argument("--out", required=True, metavar="DIR", help="gets model.keras and classes.json")
-    parser.add_argument("--epochs", type=positive_integer, default=10, metavar="N", help="(default: 10)")
-    parser.add_argument("--batch-size", type=positive_integer, default=32, metavar="N", help="(default: 32)")
-    parser.add_argument("--image-size", type=positive_integer, metavar="N", help="side of the pictures, in pixels")
-    parser.add_argument("--learning-rate", type=positive_number, default=1e-3, metavar="X", help="(default: 0.001)")
+    parser.add_argument("--out", required=True, metavar="DIR", help="gets everything the run leaves")
+    parser.add_argument(
+        "--recipe", default=DEFAULT_RECIPE, metavar="NAME", help=f"how to train (default: {DEFAULT_RECIPE})"
+    )
+    parser.add_argument("--pretrained", metavar="TAG|FILE", help="weights to start from (default: none)")
+    parser.add_argument("--epochs", type=positive_integer, metavar="N", help="(default: the recipe's)")
+    parser.add_argument("--batch-size", type=positive_integer, metavar="N", help="(default: the recipe's)")
+    parser.add_argument(
+        "--image-size", type=positive_integer, metavar="N", help="side in pixels (default: the recipe's)"
+    )
+    parser.add_argument("--learning-rate", type=positive_number, metavar="X", help="its peak (default: the recipe's)")
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="(default: 0)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=VALUE", help="any field of the recipe; may be repeated"
+    )
+    parser.add_argument(
+        "--model-set", action="append", default=[], metavar="FIELD=VALUE", help="any field of the model's spec"
+    )
+    parser.add_argument(
+        "--save-every", type=positive_integer, metavar="N", help="batches between checkpoints (default: an epoch's)"
+    )
+    parser.add_argument("--weights-only", action="store_true", help="leave model.weights.h5, but no model.keras")
     parser.set_defaults(run=run)
 
 
 def run(options):
     keras.utils.set_random_seed(options.seed)
     with bad_input():
-        spec = registry.get_spec(options.model)
-        side = options.image_size or spec.input_size
-        folder = open_image_folder(options.data, options.seed)
-        model = registry.build(spec.name, input_shape=(side, side, 3), num_classes=len(folder.classes))
-        # Whoever predicts with the model does to pictures what was done here.
-        made_ready = dataclasses.asdict(PREPROCESSING)
-        model.origin = {"name": None, "input_size": side, "labels": None, "preprocessing": made_ready}
-        train_data, held_out_data = _read(folder, side)
-        # Made before the training: that the results cannot be written should not be found out after it.
+        recipe = chosen_recipe(options)
+        spec = chosen_spec(options.model, options.model_set)
+        data = open_data(options.data, options.seed)
+        settings = run_settings(recipe, spec, data, options.data, seed=options.seed, pretrained=options.pretrained)
+        found = check_folder(options.out, settings)
+        if found == "finished":
+            return tell_finished(options.out)
+        side = recipe.image_size
+        model = registry.build(
+            spec,
+            input_shape=(side, side, 3),
+            num_classes=len(data.classes),
+            classifier_activation=output_of(recipe),
+            pretrained=options.pretrained,
+            drop_path_rate=recipe.drop_path_rate,
+            dropout_rate=recipe.dropout_rate,
+            dtype=None if recipe.dtype == "float32" else recipe.dtype,
+        )
+        made_ready = remember_preprocessing(model, recipe)
+        feed = _feed(data, recipe, made_ready, options.seed)
+        held_out = _evaluation(data.held_out, data, recipe, made_ready, feed)
+        check_run(model, recipe, feed.steps)
         Path(options.out).mkdir(parents=True, exist_ok=True)
-    with progress_display(options.epochs) as display, stopping_on_interrupt() as stopper:
-        history = train(
+    with feed, held_out:
+        try:
+            rows = _train(model, recipe, feed, held_out, settings, options)
+            return _finish(model, recipe, data, feed, held_out, rows, settings, options)
+        except OSError as error:
+            resume = Path(options.out) / RESUME_FOLDER
+            reason = " ".join(str(error.strerror or error).split())
+            raise UsageError(f"{reason}; the run is kept in {resume}, and the same command goes on with it") from None
+        except NotFinite as error:
+            print(
+                f"keras-coatnet train: error: {error}. Try a lower --learning-rate or --set clip_norm=1.0, with "
+                "another --out.",
+                file=sys.stderr,
+            )
+            return SOME_INPUTS_FAILED
+        except Stopped:
+            print(f"stopped in {_place(options.out, feed)}; the same command goes on from there:")
+            print(f"  {_command(options)}")
+            return INTERRUPTED
+
+
+def remember_preprocessing(model, recipe):
+    """Has a model say what was done to its pictures, as its weights' row does or else the recipe.
+
+    Returns: `Preprocessing`.
+    """
+    made_ready = preprocessing_of(model) if model.origin else recipe.preprocessing()
+    model.origin = {
+        "name": None,
+        "input_size": recipe.image_size,
+        "labels": None,
+        "preprocessing": dataclasses.asdict(made_ready),
+    }
+    return made_ready
+
+
+def check_run(model, recipe, steps):
+    """Refuses before any work what training would refuse."""
+    make_loss(recipe.loss, model)
+    make_schedule(recipe, steps, recipe.epochs)
+    freeze_stages(model, recipe.frozen_stages)
+
+
+def tell_finished(folder):
+    """Says that there is nothing to do."""
+    results = read_recipe(folder)["results"]
+    print(f"{folder}: this run is finished: {results['summary']}. Remove the folder, or choose another, to train anew.")
+    return 0
+
+
+def _feed(data, recipe, made_ready, seed):
+    return training_feed(data.train, len(data.classes), recipe, mean=made_ready.mean, std=made_ready.std, seed=seed)
+
+
+def _evaluation(source, data, recipe, made_ready, feed):
+    size = (recipe.image_size, recipe.image_size)
+    return evaluation_feed(source, len(data.classes), made_ready, size, batch_size=feed.maker.shapes[0][0])
+
+
+def _train(model, recipe, feed, held_out, settings, options):
+    resume = Path(options.out) / RESUME_FOLDER
+    about = read_about(resume)
+    start = 0
+    if about is not None:
+        epoch, step = about["state"]["position"]
+        start = epoch * feed.steps + step
+        print(f"going on from {_place(options.out, feed)}")
+        if about["backend"] != keras.backend.backend():
+            print(f"It was started on {about['backend']}; on another backend its numbers go on close, not equal.")
+    with progress_display() as progress, stopping_on_signals() as stop:
+        display = ProgressCallback(progress, recipe.epochs, feed.steps, feed.maker.shapes[0][0], start)
+        return train(
             model,
-            train_data,
-            held_out_data,
-            epochs=options.epochs,
-            batch_size=options.batch_size,
-            learning_rate=options.learning_rate,
-            seed=options.seed,
-            callbacks=[display, stopper],
-        )
-    file = save_run(model, folder.classes, options.out)
-    if stopper.interrupted:
-        print(f"interrupted in epoch {len(history.epoch)} of {options.epochs}; the model so far is kept")
-    print(f"accuracy on {len(held_out_data[0])} held-out images: {history.history['val_accuracy'][-1]:.2%}")
-    print(f"model: {file}")
-    return INTERRUPTED if stopper.interrupted else 0
-
-
-def _read(folder, side):
-    from rich.progress import Progress
-
-    examples = folder.train + folder.held_out
-    with Progress() as progress:
-        task = progress.add_task("reading images", total=len(examples))
-        images, labels = load_images(examples, (side, side), on_read=lambda: progress.advance(task))
-    count = len(folder.train)
-    return (images[:count], labels[:count]), (images[count:], labels[count:])
-
-
-@contextmanager
-def progress_display(epochs):
-    """Yields a callback that draws a bar over the batches and a line an epoch."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[numbers]}")) as progress:
-        yield ProgressCallback(progress, epochs)
-
-
-class ProgressCallback(keras.callbacks.Callback):
-    """Draws what `fit` reports on a rich progress bar.
-
-    Args:
-        progress: `rich.progress.Progress` with a column for the field `numbers`.
-        epochs: of the whole run.
-    """
-
-    def __init__(self, progress, epochs):
-        super().__init__()
-        self.progress, self.epochs = progress, epochs
-
-    def on_train_begin(self, logs=None):
-        total = self.epochs * self.params["steps"]
-        self.task = self.progress.add_task("compiling", total=total, numbers="")
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch + 1
-
-    def on_train_batch_end(self, batch, logs=None):
-        numbers = f"loss {logs['loss']:.3f} accuracy {logs['accuracy']:.1%}"
-        self.progress.update(self.task, advance=1, description=f"epoch {self.epoch}/{self.epochs}", numbers=numbers)
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.progress.console.print(
-            f"epoch {self.epoch}/{self.epochs}: loss {logs['loss']:.3f}, accuracy {logs['accuracy']:.1%}, "
-            f"held out {logs['val_accuracy']:.1%}",
-            highlight=False,
+            recipe,
+            feed,
+            held_out,
+            folder=options.out,
+            resume_folder=resume,
+            save_every=options.save_every,
+            settings=settings,
+            callbacks=[display],
+            stop=stop,
         )
 
 
-class StopOnRequest(keras.callbacks.Callback):
-    """Ends the training after the batch in which `interrupted` was set.
+def _finish(model, recipe, data, feed, held_out, rows, settings, options):
+    """Writes what the run leaves and tells what came out."""
+    answers = collect_answers(model, held_out)
+    results = {"held_out": {"images": len(answers.names), "top1": answers.top1, "top5": answers.top5}}
+    results["summary"] = f"accuracy on {len(answers.names):,} held-out images: {answers.top1:.2%}"
+    print(results["summary"])
+    skipped = {**feed.skipped, **held_out.skipped}
+    if data.test is not None:
+        with _evaluation(data.test, data, recipe, preprocessing_of(model), feed) as test:
+            tested = collect_answers(model, test)
+        skipped |= test.skipped
+        results["test"] = {"images": len(tested.names), "top1": tested.top1, "top5": tested.top5}
+        print(f"accuracy on {len(tested.names):,} test images: {tested.top1:.2%}")
+    best = max(rows, key=lambda row: row.get("val_accuracy", 0.0))
+    results["best"] = {"epoch": best["epoch"], "top1": best.get("val_accuracy")}
+    write_report(options.out, rows, data.classes, answers)
+    file = save_run(model, data.classes, options.out, options.weights_only)
+    about = {
+        "command": _command(options),
+        "settings": settings,
+        "preprocessing": model.origin["preprocessing"],
+        "results": results,
+        "skipped": skipped,
+    }
+    write_recipe(options.out, about)
+    end_run(options.out)
+    if skipped:
+        print(f"{len(skipped)} pictures could not be read and were left out; recipe.json lists them")
+    print(f"{'weights' if options.weights_only else 'model'}: {file}")
+    return 0
 
-    A KeyboardInterrupt inside `fit` would leave the weights of a JAX model in donated buffers, lost.
-    """
 
-    interrupted = False
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.interrupted:
-            self.model.stop_training = True
+def _place(folder, feed):
+    epoch, step = read_about(Path(folder) / RESUME_FOLDER)["state"]["position"]
+    return f"epoch {epoch + 1}, behind step {step} of {feed.steps}"
 
 
-@contextmanager
-def stopping_on_interrupt():
-    """Yields a callback that stops at the next batch after a first Ctrl-C; a second one interrupts at once."""
-    stopper = StopOnRequest()
-
-    def request(signum, frame):
-        stopper.interrupted = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        print("\nstopping after this batch; once more to stop without saving", file=sys.stderr)
-
-    # Signals can be handled in the main thread only; elsewhere Ctrl-C is the caller's.
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    previous = signal.signal(signal.SIGINT, request) if in_main_thread else None
-    try:
-        yield stopper
-    finally:
-        if in_main_thread:
-            signal.signal(signal.SIGINT, previous)
+def _command(options):
+    """The command line that does the same."""
+    words = ["keras-coatnet", "train"]
+    for name, value in vars(options).items():
+        if name in ("run", "command") or value in (None, False, []):
+            continue
+        option = "--" + name.replace("_", "-")
+        for each in value if isinstance(value, list) else [value]:
+            words += [option] if each is True else [option, str(each)]
+    return shlex.join(words)

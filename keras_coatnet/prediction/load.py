@@ -49,12 +49,13 @@ def load(model, weights=None):
         return model, None
     if isinstance(model, str) and not model.endswith(MODEL_ENDING):
         weights = DEFAULT_WEIGHTS if weights is None else weights
-        return registry.build(model, pretrained=weights), _labels_beside(weights)
+        return registry.build(model, pretrained=weights), labels_beside(weights)
     # Uncompiled: a model compiled on one backend need not load on another, and predicting takes no optimizer.
-    return keras.models.load_model(model, compile=False), _labels_beside(model)
+    return keras.models.load_model(model, compile=False), labels_beside(model)
 
 
-def _labels_beside(file):
+def labels_beside(file):
+    """The class names in `classes.json` beside a file; None where there are none."""
     if not Path(file).is_file():
         return None
     labels = Path(file).with_name(CLASSES_FILE)

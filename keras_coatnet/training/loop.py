@@ -1,62 +1,122 @@
-"""The training loop: AdamW with a warmed-up cosine, one compile, one fit."""
+"""The training loop: Keras' own `fit`, broken off and gone on with anywhere."""
 
 import keras
+import numpy as np
 
-from keras_coatnet.training.datasets import EvaluationBatches, TrainingBatches
+from keras_coatnet.training.averaging import AveragedEvaluation, raw_weights_kept, use_averages
+from keras_coatnet.training.checkpoints import RunState, load_state
+from keras_coatnet.training.keeper import Keeper
 
-WARMUP_FRACTION = 0.05
 NORM_MEMORY_FRACTION = 0.05
 
 
-def train(model, train_data, held_out_data, *, epochs, batch_size, learning_rate, seed=0, callbacks=()):
-    """Trains a classifier in place.
+def train(
+    model,
+    recipe,
+    feed,
+    held_out=None,
+    *,
+    epochs=None,
+    until=None,
+    folder=None,
+    resume_folder=None,
+    save_every=None,
+    settings=None,
+    callbacks=(),
+    stop=None,
+    engine=None,
+):
+    """Trains a model in place, from where a checkpoint says if there is one.
+
+    Whatever a run is broken off by, it goes on to the same weights, on one device to the last bit: weights, averages,
+    optimizer, place in the data, random states and history are saved together. What callbacks remember is not.
 
     Args:
-        model: `keras.Model` with softmax outputs.
-        train_data, held_out_data: (uint8 images (N, H, W, 3), int labels (N,)).
-        epochs: passes over the training pictures.
-        batch_size: pictures a step.
-        learning_rate: its peak, after the warm-up.
-        seed: of the order of the pictures.
-        callbacks: `keras.callbacks.Callback`s; `logs` hold loss, accuracy, val_loss and val_accuracy.
+        model: built `keras.Model`; ends with the last weights, the averaged ones where the recipe averages.
+        recipe: `Recipe`.
+        feed: `Feed` of training batches.
+        held_out: `Feed` of evaluation batches, evaluated after each epoch with the averaged weights if there are any.
+        epochs: of the whole run; None is the recipe's.
+        until: epoch to stop before, for a run in several parts; None is the last one.
+        folder: gets history.csv, history.jsonl and, if tensorboard is installed, its events.
+        resume_folder: gets the checkpoint, and is looked into for one; None keeps none.
+        save_every: batches between checkpoints; None is once an epoch.
+        settings: of the run, kept in the checkpoint; JSON must be able to hold them.
+        callbacks: `keras.callbacks.Callback`s of the user's; `logs` hold loss, accuracy, top5, and val_ before each.
+        stop: anything with `requested`, looked at after every batch.
+        engine: what is fitted in place of the model, such as a `Distiller` around it.
 
-    Returns: `keras.callbacks.History`.
+    Returns: list of rows, a dictionary an epoch.
+    Raises:
+        Stopped: `stop` was requested; the run is saved.
+        NotFinite: the loss is not a number; the last good checkpoint is kept.
+        BadCheckpoint: the one in `resume_folder` is damaged or another model's.
+        ValueError: see `Recipe.compile_args`.
     """
-    batches = TrainingBatches(*train_data, batch_size, seed)
-    steps = epochs * len(batches)
-    shorten_norm_memory(model, steps)
-    model.compile(
-        optimizer=make_optimizer(learning_rate, steps),
-        # Padding of the last held-out batch weighs nothing, in the loss as in the accuracy.
-        loss=keras.losses.SparseCategoricalCrossentropy(reduction="mean_with_sample_weight"),
-        weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+    epochs = epochs or recipe.epochs
+    engine = prepare(model, recipe, feed, epochs, engine)
+    state = load_state(resume_folder, engine, model) if resume_folder is not None else None
+    state = state or RunState(settings=settings)
+    run_epochs(
+        model,
+        engine,
+        feed,
+        held_out,
+        state,
+        until or epochs,
+        Keeper(model, state, feed.steps, feed.maker.shapes[0][0], folder, resume_folder, save_every, stop),
+        callbacks,
     )
-    return model.fit(
-        batches,
-        validation_data=EvaluationBatches(*held_out_data, batches.batch_size),
-        epochs=epochs,
-        verbose=0,
-        callbacks=list(callbacks),
-    )
+    use_averages(engine.optimizer)
+    return state.history
 
 
-def make_optimizer(learning_rate, steps):
-    """AdamW under a cosine to zero after a linear warm-up; only kernels decay.
+def prepare(model, recipe, feed, epochs, engine=None):
+    """Compiles what is fitted and makes all its variables, so that a checkpoint can be loaded into them.
 
-    Args:
-        learning_rate: the peak.
-        steps: batches of the whole run, the warm-up included.
+    Returns: the engine; the model itself where there is no other.
     """
-    warmup_steps = int(steps * WARMUP_FRACTION)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0 if warmup_steps else learning_rate,
-        steps - warmup_steps,
-        warmup_target=learning_rate if warmup_steps else None,
-        warmup_steps=warmup_steps,
+    engine = engine or model
+    shorten_norm_memory(model, epochs * feed.steps)
+    engine.compile(**recipe.compile_args(model, feed.steps, epochs))
+    if not engine.optimizer.built:
+        engine.optimizer.build(engine.trainable_variables)
+    # Metrics make their variables when they first see a batch, of which only the shapes matter.
+    engine._symbolic_build(data_batch=tuple(np.broadcast_to(np.float32(0), shape) for shape in feed.maker.shapes))
+    return engine
+
+
+def run_epochs(model, engine, feed, held_out, state, until, keeper, callbacks):
+    """Fits from the state's position to before epoch `until`; the raw weights stay in the model."""
+    listed = keras.callbacks.CallbackList(
+        [keeper, AveragedEvaluation(), *callbacks], add_history=True, model=engine, epochs=until, steps=feed.steps
     )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=0.05)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
+    engine.stop_training = False
+    with raw_weights_kept(engine.optimizer):
+        while state.position.epoch < until and not engine.stop_training:
+            if state.position.step == feed.steps:
+                finish_epoch(engine, held_out, state, listed)
+                continue
+            engine.fit(
+                **feed.fit_arguments(state.position),
+                # From the middle of an epoch on the steps of `fit` are those of the rest of it.
+                epochs=state.position.epoch + 1 if state.position.step else until,
+                validation_data=None if held_out is None else held_out.dataset(),
+                callbacks=listed,
+                verbose=0,
+            )
+
+
+def finish_epoch(engine, held_out, state, callbacks):
+    """Evaluates an epoch that was broken off behind its last batch."""
+    epoch, logs = state.position.epoch, dict(state.logs)
+    callbacks.on_train_begin()
+    callbacks.on_epoch_begin(epoch)
+    if held_out is not None:
+        found = engine.evaluate(held_out.dataset(), callbacks=callbacks, return_dict=True, verbose=0)
+        logs.update({f"val_{name}": value for name, value in found.items()})
+    callbacks.on_epoch_end(epoch, logs)
+    callbacks.on_train_end()
 
 
 def shorten_norm_memory(model, steps):
