@@ -69,9 +69,7 @@ def open_subjects(name, image_size=None, fused=False):
     """
     if is_exported(name):
         model = open_file(name)
-        yield Subject(
-            model.name, model.format.name, input_size(model), model.predict_on_batch, takes_channels_first(model)
-        )
+        yield Subject(name, model.format.name, input_size(model), model.predict_on_batch, takes_channels_first(model))
         return
     if name.endswith(MODEL_ENDING):
         yield of_keras(name, keras.models.load_model(name, compile=False))

@@ -92,7 +92,10 @@ def show_table(rows):
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("name", "runtime", "pixels")
+    table = Table()
+    table.add_column("name", overflow="fold")
+    table.add_column("runtime", no_wrap=True)
+    table.add_column("pixels", no_wrap=True)
     for heading in ("batch", "ms", "images/s", "speed", "range"):
         table.add_column(heading, justify="right", no_wrap=True)
     for each in rows:
