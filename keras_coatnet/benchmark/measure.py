@@ -1,6 +1,7 @@
 """Timing several things in turn, so that what else the machine does falls on all of them alike."""
 
 import dataclasses
+import random
 import statistics
 import time
 
@@ -31,10 +32,10 @@ class Timing:
 
 
 def measure_in_turn(calls, rounds=5, seconds=SECONDS_A_MEASUREMENT, advance=lambda: None):
-    """Time calls in rounds, each call once a round: A B C A B C ...
+    """Time calls in rounds, each once a round, in an order drawn anew: what ran before a call slows or speeds it.
 
     Args:
-        calls: {name: function without arguments}. Each runs once before anything is timed.
+        calls: {name: function without arguments}. Each runs once, untimed, before it is measured.
         rounds: how many; at least 1.
         seconds: that each measurement of a call lasts at least; as many calls are made in it.
         advance: called after each measurement.
@@ -46,12 +47,12 @@ def measure_in_turn(calls, rounds=5, seconds=SECONDS_A_MEASUREMENT, advance=lamb
         raise ValueError("Nothing to time: give at least one call.")
     if rounds < 1:
         raise ValueError(f"rounds must be 1 or more; got {rounds}.")
-    for call in calls.values():
-        call()
     found = {name: [] for name in calls}
+    draw = random.Random(0)
     for _ in range(rounds):
-        for name, call in calls.items():
-            found[name].append(seconds_of(call, seconds))
+        for name in draw.sample(list(calls), len(calls)):
+            calls[name]()
+            found[name].append(seconds_of(calls[name], seconds))
             advance()
     return [Timing(name, tuple(measured)) for name, measured in found.items()]
 

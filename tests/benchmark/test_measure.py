@@ -7,13 +7,16 @@ from keras_coatnet.benchmark.measure import Timing, measure_in_turn
 pytestmark = pytest.mark.backend_free
 
 
-def test_calls_take_turns_after_one_call_each():
-    order = []
-    calls = {name: lambda name=name: order.append(name) for name in "ab"}
-    timings = measure_in_turn(calls, rounds=3, seconds=0)
-    assert order == ["a", "b", *["a", "b"] * 3]
-    assert [timing.name for timing in timings] == ["a", "b"]
-    assert all(len(timing.seconds) == 3 and min(timing.seconds) >= 0 for timing in timings)
+def test_every_round_has_each_call_once_untimed_and_once_timed_in_changing_order():
+    made = []
+    calls = {name: lambda name=name: made.append(name) for name in "abc"}
+    timings = measure_in_turn(calls, rounds=8, seconds=0)
+    rounds = [made[start : start + 6] for start in range(0, len(made), 6)]
+    assert len(rounds) == 8
+    assert all(order[0::2] == order[1::2] and sorted(order[0::2]) == ["a", "b", "c"] for order in rounds)
+    assert len({tuple(order) for order in rounds}) > 1
+    assert [timing.name for timing in timings] == ["a", "b", "c"]
+    assert all(len(timing.seconds) == 8 and min(timing.seconds) >= 0 for timing in timings)
 
 
 def test_progress_advances_once_a_measurement():
