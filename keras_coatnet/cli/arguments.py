@@ -33,3 +33,11 @@ def seed(text):
     if not 0 <= value < 2**32:
         raise argparse.ArgumentTypeError(f"must be a whole number from 0 to {2**32 - 1}; got {text!r}")
     return value
+
+
+def image_size(text):
+    """(height, width) of "224" or "224x320"."""
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.isascii() and side.isdigit() and int(side) for side in sides):
+        raise argparse.ArgumentTypeError(f"must be N or HxW, whole numbers from 1 up; got {text!r}")
+    return int(sides[0]), int(sides[-1])

@@ -6,9 +6,8 @@ import sys
 
 from keras_coatnet.benchmark.measure import measure_in_turn
 from keras_coatnet.benchmark.subjects import NotFinite, check_subject, open_subjects
-from keras_coatnet.cli.arguments import positive_integer
+from keras_coatnet.cli.arguments import image_size, positive_integer
 from keras_coatnet.cli.errors import UsageError, bad_input
-from keras_coatnet.cli.export import image_size
 from keras_coatnet.cli.progress import progress_display
 
 EXAMPLES = """

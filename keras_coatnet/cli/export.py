@@ -4,7 +4,7 @@ import argparse
 import re
 import sys
 
-from keras_coatnet.cli.arguments import positive_integer, positive_number
+from keras_coatnet.cli.arguments import image_size, positive_integer, positive_number
 from keras_coatnet.cli.errors import SOME_INPUTS_FAILED, UsageError, bad_input
 from keras_coatnet.deploy.arguments import DYNAMIC, INPUTS, QUANTIZATIONS
 from keras_coatnet.deploy.export import export
@@ -124,11 +124,3 @@ def batch_size(text):
         return positive_integer(text)
     except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(f"must be a whole number from 1 up or {DYNAMIC}; got {text!r}") from None
-
-
-def image_size(text):
-    """(height, width) of "224" or "224x320"."""
-    sides = text.lower().split("x")
-    if len(sides) > 2 or not all(side.isascii() and side.isdigit() and int(side) for side in sides):
-        raise argparse.ArgumentTypeError(f"must be N or HxW, whole numbers from 1 up; got {text!r}")
-    return int(sides[0]), int(sides[-1])
