@@ -59,6 +59,11 @@ for other in others:
 """
 
 
+def peer_of(entry):
+    """The module of the peer that makes the file of a row."""
+    return "coat" if entry["variant"] in kc.list_variants("coat_*") else entry["source"]
+
+
 def other_size(entry):
     """A size that this row is the nearest to, so that its tables grow or shrink."""
     return {160: 128, 224: 256, 384: 320}[entry["input_size"]]
@@ -66,18 +71,21 @@ def other_size(entry):
 
 def write_peer_file(pythons, entry, path):
     """Have the peer make the file and its answers."""
-    side = entry["input_size"]
+    side, peer = entry["input_size"], peer_of(entry)
     code = WRITE.format(
-        peer=entry["source"],
+        peer=peer,
         variant=entry["variant"],
         classes=entry["num_classes"],
         path=str(path),
         side=side,
         others=[side, other_size(entry)],
-        load_argument=f"resized=other != {side}" if entry["source"] == "kecam" else "",
+        load_argument=f"resized=other != {side}" if peer == "kecam" else "",
     )
     done = subprocess.run(
-        [pythons[entry["source"]], "-W", "ignore", "-c", code], cwd=SCRIPTS, capture_output=True, text=True
+        [pythons["kecam" if peer == "kecam" else "timm"], "-W", "ignore", "-c", code],
+        cwd=SCRIPTS,
+        capture_output=True,
+        text=True,
     )
     if done.returncode:
         raise RuntimeError(f"the peer failed on {entry['variant']}:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
@@ -106,7 +114,7 @@ def load(entry, side):
     """(model, seconds)"""
     start = time.perf_counter()
     tag = "imagenet" if entry["default"] else entry["tag"]
-    model = kc.CoAtNet(entry["variant"], input_shape=(side, side, 3), pretrained=tag, classifier_activation=None)
+    model = kc.build(entry["variant"], input_shape=(side, side, 3), pretrained=tag, classifier_activation=None)
     return model, time.perf_counter() - start
 
 

@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import dataclasses
 import pathlib
+import sys
 
 import numpy as np
 import torch
@@ -148,7 +149,7 @@ def to_nhwc(value):
     return value.contiguous().numpy()
 
 
-def rounding(model, images, answer):
+def rounding(model, images, answer, run=run):
     """Largest difference between float32 and float64 logits over the largest logit: what is noise in any comparison."""
     exact = run(model.double(), images, double=True)["logits"]
     model.float()
@@ -192,19 +193,19 @@ def _blocks(model):
             yield f"stage{stage}_block{number}", block
 
 
-def write_files(variant, sides, runs, folder, suffix):
+def write_files(peer, variant, sides, runs, folder, suffix):
     """A checkpoint of random tensors and, for each size, images with timm's answer and its rounding error."""
     name = f"{variant}_{sides[0]}x{sides[1]}"
-    source = build(variant, sides)
-    randomise(source, variant)
+    source = peer.build(variant, sides)
+    peer.randomise(source, variant)
     checkpoint = folder / (name + suffix)
-    save(source, checkpoint)
+    peer.save(source, checkpoint)
     for run_sides in runs:
-        model = build(variant, run_sides)
-        load(model, checkpoint)
+        model = peer.build(variant, run_sides)
+        peer.load(model, checkpoint)
         images = draw_scene(variant, run_sides)
-        answer = run(model, images)
-        noise = rounding(model, images, answer)
+        answer = peer.run(model, images)
+        noise = peer.rounding(model, images, answer)
         out = folder / f"{name}_at_{run_sides[0]}x{run_sides[1]}.npz"
         np.savez_compressed(out, images=images, logits=answer["logits"], rounding=noise)
 
@@ -214,8 +215,13 @@ def parse_sides(text):
     return int(height), int(width)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(peer):
+    """Do one task.
+
+    Args:
+        peer: this module, or another with the same functions.
+    """
+    parser = argparse.ArgumentParser(description=peer.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", choices=("write", "read"))
     parser.add_argument("variant")
     parser.add_argument("sides", type=parse_sides)
@@ -227,13 +233,13 @@ def main():
     parser.add_argument("--answer", type=pathlib.Path)
     arguments = parser.parse_args()
     if arguments.task == "write":
-        write_files(arguments.variant, arguments.sides, arguments.run, arguments.folder, arguments.suffix)
+        write_files(peer, arguments.variant, arguments.sides, arguments.run, arguments.folder, arguments.suffix)
     else:
-        model = build(arguments.variant, arguments.sides)
-        load_exactly(model, arguments.checkpoint)
-        answer = run(model, np.load(arguments.images)["images"])
+        model = peer.build(arguments.variant, arguments.sides)
+        peer.load_exactly(model, arguments.checkpoint)
+        answer = peer.run(model, np.load(arguments.images)["images"])
         np.savez_compressed(arguments.answer, logits=answer["logits"])
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.modules[__name__])
