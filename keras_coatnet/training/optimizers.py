@@ -90,8 +90,9 @@ def _own_keywords(model, name, weight_decay, momentum, beta_2, epsilon):
 
 
 def _matrices_that_are_no_kernels(model):
-    """Patterns of tables of relative positions and the like, which Muon would take for layers."""
-    return sorted({f"/{each.name}$" for each in model.trainable_variables if len(each.shape) == 2 and not decays(each)})
+    """Patterns of tables of relative positions, class tokens and the like, which Muon would take for layers."""
+    variables = [each for each in model.trainable_variables if len(each.shape) in (2, 3)]
+    return sorted({f"/{each.name}$" for each in variables if not decays(each)})
 
 
 def _last_kernel(model):

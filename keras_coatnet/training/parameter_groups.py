@@ -1,10 +1,12 @@
 """Which of a model's variables decay, which learn slower, and which not at all."""
 
+import bisect
 import re
 
 import keras
 
-STAGE = re.compile(r"(stem|stage\d+)(_|$)")
+STAGE = re.compile(r"(stem|stage\d+|parallel)(_|$)")
+BLOCK = re.compile(r"stem|(stage\d+|parallel)_block\d+")
 
 
 def decays(variable):
@@ -26,7 +28,7 @@ def layers_with_weights(model):
 
 
 def stage_of(layer):
-    """ "stem", "stage1" and so on; None for what stands outside all stages."""
+    """ "stem", "stage1" and so on, "parallel" for blocks behind them; None for what stands outside all stages."""
     match = STAGE.match(layer.name)
     return match and match.group(1)
 
@@ -34,7 +36,8 @@ def stage_of(layer):
 def learning_rate_multipliers(model, layer_decay):
     """How much slower than the head each variable learns: `layer_decay` once for every layer between the two.
 
-    A layer is the stem or a block; what stands behind the last block is one layer, the head, as in BEiT,
+    A layer is the stem or a block, with what stands right before it: patch embedding, class token and the encodings
+    that a stage shares go with its first block. What stands behind the last block is one layer, the head, as in BEiT,
     arXiv 2106.08254. In a model without such names each layer with weights is one.
 
     Returns: dictionary from variables' paths to factors from 0 to 1.
@@ -49,17 +52,18 @@ def learning_rate_multipliers(model, layer_decay):
 
 
 def _depths(layers):
-    """(layer, how many stand before it); all layers behind the last stage share a depth."""
-    last = max((index for index, layer in enumerate(layers) if stage_of(layer)), default=len(layers))
-    return [(layer, min(index, last + 1)) for index, layer in enumerate(layers)]
+    """(layer, how many blocks stand before it)."""
+    blocks = [index for index, layer in enumerate(layers) if BLOCK.fullmatch(layer.name)] or range(len(layers))
+    return [(layer, bisect.bisect_left(blocks, index)) for index, layer in enumerate(layers)]
 
 
 def freeze_stages(model, count):
-    """Stops the stem and the first stages from learning; their batch norms keep their statistics too.
+    """Stops the first parts from learning; their batch norms keep their statistics too.
 
     Args:
-        model: a CoAtNet, or a model around one.
-        count: 0 freezes nothing, 1 the stem, 2 the stem and stage 1, and so on.
+        model: of this package, or a model around one.
+        count: 0 freezes nothing, 1 the first part (the stem, or stage 1 where there is none), and so on; parallel
+            blocks are the last.
 
     Returns: the names of the frozen layers.
     Raises: ValueError where the model has fewer parts. Compile the model afterwards, not before.

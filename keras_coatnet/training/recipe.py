@@ -24,7 +24,7 @@ class Recipe:
         accumulation: parts of a batch that are computed one after another.
         dtype: dtype policy to build the model with.
         drop_path_rate, dropout_rate: to build the model with; `drop_path_rate=None` is the variant's own.
-        frozen_stages: how many parts do not learn, the stem first.
+        frozen_stages: how many parts do not learn, from the first on: the stem, where there is one, and stages.
         optimizer: "adamw", "lamb", "sgd" or "muon"; with `learning_rate` at its peak, `weight_decay` (on kernels only),
             `momentum` (beta 1), `beta_2`, `epsilon`, `clip_norm` (largest norm of all gradients, None: no clipping),
             `ema_decay` (of the averaged weights, None: none), `layer_decay` (factor of the learning rate for each layer

@@ -2,6 +2,7 @@
 
 import difflib
 
+from keras_coatnet.training.coat_recipes import COAT_RECIPES
 from keras_coatnet.training.recipe import Recipe
 
 PAPER = "CoAtNet paper, arXiv 2106.04803, table 10"
@@ -194,6 +195,7 @@ RECIPES = (
         rand_augment_magnitude=15.0,
         drop_path_rate=0.1,
     ),
+    *COAT_RECIPES,
     Recipe(
         "transfer",
         "ours: a small data set of one's own, from pretrained weights",

@@ -171,6 +171,24 @@ def test_all_trainable_variables_have_a_multiplier():
     assert set(learning_rate_multipliers(model, 0.9)) == {variable.path for variable in model.trainable_variables}
 
 
+def test_what_the_blocks_of_a_stage_share_learns_as_its_first_block():
+    model = kc.CoaT(kc.narrow("coat_mini", (1, 2, 1, 1, 2), (8, 8, 8, 8)), input_shape=(32, 32, 3), num_classes=2)
+    by_layer = {path.split("/")[0]: factor for path, factor in learning_rate_multipliers(model, 0.5).items()}
+    for shared in ("patch_embedding", "class_token", "position_encoding", "relative_position"):
+        assert by_layer[f"stage2_{shared}"] == by_layer["stage2_block1"] == 2 * by_layer["stage1_block1"]
+    assert [by_layer[f"parallel_block{number}"] for number in (1, 2)] == [0.25, 0.5]
+    assert {by_layer[name] for name in ("head_norm2", "head_norm4", "aggregation", "predictions")} == {1}
+
+
+def test_parallel_blocks_are_the_last_part_to_freeze():
+    model = kc.CoaT(kc.narrow("coat_mini", (1, 1, 1, 1, 2), (8, 8, 8, 8)), input_shape=(32, 32, 3), num_classes=2)
+    with pytest.raises(ValueError, match=r"from 0 to 5 \(stage1, stage2, stage3, stage4, parallel\); got 6"):
+        freeze_stages(model, 6)
+    assert freeze_stages(model, 5)[-2:] == ["parallel_block1", "parallel_block2"]
+    trainable = {variable.path.split("/")[0] for variable in model.trainable_variables}
+    assert trainable == {"head_norm2", "head_norm3", "head_norm4", "aggregation", "predictions"}
+
+
 def test_frozen_stages_do_not_learn_and_their_norms_do_not_move():
     model = coatnet()
     assert freeze_stages(model, 2) == ["stem", "stage1_block1"]
@@ -193,10 +211,12 @@ def test_kernels_of_all_variants_decay_and_nothing_else():
     names = set()
     for name in forms():
         names |= {variable.name for variable in kc.CoAtNet(narrow_twin(name)).trainable_variables}
+    coat = kc.CoaT(kc.narrow("coat_mini", (1, 1, 1, 1, 1), (8, 8, 8, 8)), input_shape=(32, 32, 3))
+    names |= {variable.name for variable in coat.trainable_variables}
 
     class Named:
         def __init__(self, name):
             self.name = name
 
     assert {name for name in names if decays(Named(name))} == {"kernel"}
-    assert {name for name in names if not decays(Named(name))} >= {"bias", "gamma", "beta"}
+    assert {name for name in names if not decays(Named(name))} >= {"bias", "gamma", "beta", "class_token"}

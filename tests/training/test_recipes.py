@@ -16,6 +16,7 @@ def test_all_recipes_are_listed_by_name():
         list_recipes()
     )
     assert {"paper_jft", "a3_160", "a3_224", "finetune_224", "transfer", "tiny_imagenet"} <= set(list_recipes())
+    assert {"coat_lite_tiny", "coat_small", "coat_lite_medium", "coat_lite_medium_384"} <= set(list_recipes())
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
@@ -43,6 +44,10 @@ def test_every_recipe_says_where_it_is_from_and_what_came_out(recipe):
         ("paper_finetune_jft", "coatnet_5_paper", {"drop_path_rate": 0.2}),
         ("paper_in1k", "coatnet_tiny200_ccct_1131", {"drop_path_rate": None}),
         ("a3_160", "coatnet_0", {"drop_path_rate": 0.0, "rand_augment_magnitude": 6.0, "target_threshold": 0.2}),
+        ("coat_lite_tiny", "coat_mini", {"drop_path_rate": 0.0, "warmup_epochs": 5.0, "clip_norm": None}),
+        ("coat_small", "coat_small", {"drop_path_rate": 0.2, "warmup_epochs": 20.0, "clip_norm": 5.0}),
+        ("coat_lite_medium", "coat_lite_medium", {"drop_path_rate": 0.3, "mixup_each": "batch", "repeats": 3}),
+        ("coat_lite_medium_384", "coat_lite_medium", {"drop_path_rate": 0.2, "weight_decay": 1e-8, "erasing": 0.25}),
     ],
 )
 def test_values_of_one_model_are_those_of_the_source(name, model, expected):
@@ -61,6 +66,10 @@ def test_values_of_one_model_are_those_of_the_source(name, model, expected):
         ("a3_160", 105, 128, 160, 2e-3),
         ("finetune_224", 37, 64, 224, 5e-4),
         ("a3_224", 305, 128, 224, 2e-3),
+        ("coat_lite_tiny", 300, 2048, 224, 2e-3),
+        ("coat_small", 300, 1024, 224, 1e-3),
+        ("coat_lite_medium", 300, 1024, 224, 1e-3),
+        ("coat_lite_medium_384", 6, 256, 384, 2.5e-6),
     ],
 )
 def test_published_runs(name, epochs, batch_size, image_size, learning_rate):
