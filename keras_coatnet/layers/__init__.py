@@ -4,6 +4,7 @@ from keras_coatnet.layers.affine import Affine as Affine
 from keras_coatnet.layers.attention import RelativeMultiHeadSelfAttention as RelativeMultiHeadSelfAttention
 from keras_coatnet.layers.class_token import ClassToken as ClassToken
 from keras_coatnet.layers.class_token import TokenAggregation as TokenAggregation
+from keras_coatnet.layers.constant_position import ConstantPositionBias as ConstantPositionBias
 from keras_coatnet.layers.conv_position import ConvPositionEncoding as ConvPositionEncoding
 from keras_coatnet.layers.conv_position import ConvRelativePosition as ConvRelativePosition
 from keras_coatnet.layers.convnext import ConvNeXtBlock as ConvNeXtBlock
@@ -15,7 +16,6 @@ from keras_coatnet.layers.mbconv import MBConv as MBConv
 from keras_coatnet.layers.parallel_block import ParallelBlock as ParallelBlock
 from keras_coatnet.layers.patch_embedding import PatchEmbedding as PatchEmbedding
 from keras_coatnet.layers.perceptron import Perceptron as Perceptron
-from keras_coatnet.layers.relative_position import ConstantPositionBias as ConstantPositionBias
 from keras_coatnet.layers.relative_position import LogOffsetPositionBias as LogOffsetPositionBias
 from keras_coatnet.layers.relative_position import RelativePositionBiasTable as RelativePositionBiasTable
 from keras_coatnet.layers.serial_block import SerialBlock as SerialBlock

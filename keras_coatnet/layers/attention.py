@@ -4,15 +4,13 @@ import keras
 from keras import ops
 
 from keras_coatnet.layers.arguments import check_choice, check_counts, check_rates
+from keras_coatnet.layers.attention_map import AttentionMap
 from keras_coatnet.layers.composite import CompositeLayer, at_least_float32
+from keras_coatnet.layers.constant_position import ConstantPositionBias
 from keras_coatnet.layers.dropout import Dropout
 from keras_coatnet.layers.initializers import serialize_initializer
 from keras_coatnet.layers.pointwise import pointwise
-from keras_coatnet.layers.relative_position import (
-    ConstantPositionBias,
-    LogOffsetPositionBias,
-    RelativePositionBiasTable,
-)
+from keras_coatnet.layers.relative_position import LogOffsetPositionBias, RelativePositionBiasTable
 from keras_coatnet.layers.table_resize import RULES
 
 RELATIVE_POSITIONS = ("table", "mlp", "constant", None)
@@ -134,20 +132,31 @@ class RelativeMultiHeadSelfAttention(CompositeLayer):
 
     def call(self, x, training=None):
         height, width = ops.shape(x)[1], ops.shape(x)[2]
-        d = self.head_dim
-        qkv = ops.reshape(self.qkv(x), (-1, height * width, self.num_heads, 3 * d))
-        qkv = ops.transpose(qkv, (0, 2, 1, 3))  # (B, heads, N, 3d)
-        q, k, v = qkv[..., :d], qkv[..., d : 2 * d], qkv[..., 2 * d :]
-        if self.scale_queries:
-            q = q * (d**-0.5)
-        logits = ops.matmul(q, ops.transpose(k, (0, 1, 3, 2)))  # (B, heads, N, N)
-        weights = self._attend(logits, x, training)
+        q, k, v = self._project(x)
+        weights = self._attend(q, k, x, training)
         y = ops.matmul(self.attention_dropout(weights, training=training), v)  # (B, heads, N, d)
-        y = ops.reshape(ops.transpose(y, (0, 2, 1, 3)), (-1, height, width, self.num_heads * d))
+        y = ops.reshape(ops.transpose(y, (0, 2, 1, 3)), (-1, height, width, self.num_heads * self.head_dim))
         return self.dropout(self.projection(y), training=training)
 
-    def _attend(self, logits, x, training):
-        """Softmax over the keys and the position's share, in float32: (B, heads, N, N) in the dtype of `logits`."""
+    def attention_map(self, x, training=None):
+        """What each pixel reads, of what `call` takes: an `AttentionMap`."""
+        height, width = ops.shape(x)[1], ops.shape(x)[2]
+        q, k, _ = self._project(x)
+        weights = self._attend(q, k, x, training=False)
+        return AttentionMap(ops.reshape(weights, (-1, self.num_heads, height, width, height, width)))
+
+    def _project(self, x):
+        """Queries, keys and values: (B, heads, N, d) each."""
+        d = self.head_dim
+        qkv = ops.reshape(self.qkv(x), (-1, ops.shape(x)[1] * ops.shape(x)[2], self.num_heads, 3 * d))
+        qkv = ops.transpose(qkv, (0, 2, 1, 3))  # (B, heads, N, 3d)
+        return qkv[..., :d], qkv[..., d : 2 * d], qkv[..., 2 * d :]
+
+    def _attend(self, q, k, x, training):
+        """Softmax over the keys and the position's share, in float32: (B, heads, N, N) in the dtype of `q`."""
+        if self.scale_queries:
+            q = q * (self.head_dim**-0.5)
+        logits = ops.matmul(q, ops.transpose(k, (0, 1, 3, 2)))  # (B, heads, N, N)
         precise = ops.cast(logits, at_least_float32(logits.dtype))
         if self.relative_position_bias is None:
             return ops.cast(_softmax(precise), logits.dtype)

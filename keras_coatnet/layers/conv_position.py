@@ -98,6 +98,20 @@ class ConvRelativePosition(CompositeLayer):
         values = [value for layer in layers for value in (layer.kernel, layer.bias)]
         return [ops.cast(value, self.compute_dtype) for value in values]
 
+    def offset_values(self, sides=None):
+        """The windows as pictures, each the mean of its head's channels.
+
+        Shapes: -> (heads, side, side), the largest window's side.
+        """
+        largest = max(side for side, _ in self.windows)
+        pictures = []
+        for side, heads in self.windows:
+            kernel = ops.convert_to_tensor(getattr(self, f"window{side}").kernel)
+            means = ops.mean(ops.reshape(kernel, (side, side, heads, -1)), axis=-1)
+            edge = (largest - side) // 2
+            pictures.append(ops.pad(ops.transpose(means, (2, 0, 1)), [[0, 0], [edge, edge], [edge, edge]]))
+        return ops.concatenate(pictures, axis=0)
+
     def compute_output_shape(self, input_shape):
         head_dim = input_shape[-1] // self.num_heads
         return [

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_coatnet.layers.arguments import check_counts, check_rates
+from keras_coatnet.layers.attention_map import FactorizedAttentionMap
 from keras_coatnet.layers.composite import CompositeLayer, at_least_float32
 from keras_coatnet.layers.conv_position import convolve_values
 from keras_coatnet.layers.dropout import Dropout
@@ -70,18 +71,41 @@ class FactorizedAttention(CompositeLayer):
     def call(self, tokens, windows=None, sides=None, training=None):
         if windows is not None and sides is None:
             raise ValueError("windows need the sides (H, W) of the map that the last tokens are; got sides=None.")
-        width = tokens.shape[-1]
-        qkv = self.qkv(tokens)
-        q, k, v = qkv[..., :width], qkv[..., width : 2 * width], qkv[..., 2 * width :]
+        q, k, v = self._project(tokens)
         y = self._attend(q, k, v, training)
         if windows is not None:
             y = add_to_map(y, self._see_positions(q, v, windows, sides))
         return self.dropout(self.projection(y), training=training)
 
+    def attention_map(self, tokens, windows=None, sides=None, training=None):
+        """What is read at a map's pixels, of what `call` takes: a `FactorizedAttentionMap`. Windows have no part in it.
+
+        Raises: ValueError without sides.
+        """
+        if sides is None:
+            raise ValueError("What the last tokens look at needs the sides (H, W) of their map; got sides=None.")
+        height, width = sides
+        q, k, _ = self._project(tokens)
+        first = ops.shape(q)[1] - height * width
+
+        def on_map(x):
+            x = self._heads(x[:, first:], (0, 2, 1, 3))
+            return ops.reshape(x, (-1, self.num_heads, height, width, x.shape[-1]))
+
+        return FactorizedAttentionMap(keys=on_map(self._softmax(k)), queries=on_map(q))
+
+    def _project(self, tokens):
+        """Queries, keys and values: (B, N, C) each."""
+        width = tokens.shape[-1]
+        qkv = self.qkv(tokens)
+        return qkv[..., :width], qkv[..., width : 2 * width], qkv[..., 2 * width :]
+
+    def _softmax(self, k):
+        return ops.cast(softmax_over_tokens(ops.cast(k, at_least_float32(k.dtype))), k.dtype)
+
     def _attend(self, q, k, v, training):
         """q (softmax(k)^T v) / sqrt(d): (B, N, C)."""
-        k = ops.cast(softmax_over_tokens(ops.cast(k, at_least_float32(k.dtype))), k.dtype)
-        k = self.attention_dropout(k, training=training)
+        k = self.attention_dropout(self._softmax(k), training=training)
         q, k, v = self._heads(q, (0, 2, 1, 3)), self._heads(k, (0, 2, 3, 1)), self._heads(v, (0, 2, 1, 3))
         context = ops.matmul(k, v)  # (B, heads, d, N) (B, heads, N, d) -> (B, heads, d, d)
         context = context * (context.shape[-1] ** -0.5)

@@ -44,6 +44,14 @@ def is_static(height, width):
     return isinstance(height, int) and isinstance(width, int)
 
 
+def known_sides(layer, sides):
+    """`sides` (H, W), where None is those of the map that a layer was built for; a ValueError where these are open."""
+    built = layer.get_build_config()["input_shape"][1:3]
+    if sides is None and None in built:
+        raise ValueError(f"{layer.path} belongs to maps of any size: sides must say one, (H, W); got None.")
+    return tuple(built if sides is None else sides)
+
+
 def offset_count(grid):
     """Number of offsets of a map with sides `grid`, (2H-1)(2W-1)."""
     return (2 * grid[0] - 1) * (2 * grid[1] - 1)
@@ -72,6 +80,12 @@ class RelativePositionBias(CompositeLayer):
         bias = ops.take(values, ops.reshape(index, (-1,)), axis=0)
         tokens = height * width
         return ops.transpose(ops.reshape(bias, (tokens, tokens, self.num_heads)), (2, 0, 1))
+
+    def offset_values(self, sides=None):
+        """The values as pictures, see `known_sides`. Shapes: -> (heads, 2H-1, 2W-1), no offset in the middle"""
+        height, width = known_sides(self, sides)
+        values = ops.transpose(self.values(height, width, training=False))
+        return ops.reshape(values, (self.num_heads, 2 * height - 1, 2 * width - 1))
 
     def compute_output_shape(self, input_shape):
         _, height, width, _ = input_shape
@@ -131,6 +145,9 @@ class RelativePositionBiasTable(RelativePositionBias):
         if is_static(height, width) and (height, width) == self.table_grid:
             return ops.convert_to_tensor(self.relative_position_bias_table)
         return resize_table_in_graph(self.relative_position_bias_table, self.table_grid, (height, width), self.resize)
+
+    def offset_values(self, sides=None):
+        return super().offset_values(self.table_grid if sides is None else sides)
 
     def compute_output_spec(self, x, training=None):
         # The table keeps its own dtype in half precision too.
@@ -241,48 +258,3 @@ class LogOffsetPositionBias(RelativePositionBias):
             "dropout_rate": self.dropout_rate,
             "kernel_initializer": serialize_initializer(self.kernel_initializer),
         }
-
-
-@keras.saving.register_keras_serializable(package="keras_coatnet")
-class ConstantPositionBias(keras.layers.Layer):
-    """A value for every pair of pixels and head, as a table or a network gives it once and for all; not trained.
-
-    Args:
-        num_heads: heads of the attention.
-
-    Shapes: (B, H, W, C) -> (heads, H * W, H * W); only the sides of the input are used, and they are fixed at build.
-    Raises: ValueError for a map with open sides.
-    """
-
-    def __init__(self, num_heads, **kwargs):
-        super().__init__(**kwargs)
-        check_counts(num_heads=num_heads)
-        self.num_heads = num_heads
-
-    def build(self, input_shape):
-        if None in input_shape[1:3]:
-            raise ValueError(
-                f"A constant bias belongs to maps of one size; got an input of shape {tuple(input_shape)}."
-            )
-        self.relative_position_bias = self.add_weight(
-            name="relative_position_bias",
-            shape=self.compute_output_shape(input_shape),
-            initializer=Constant(0.0),
-            trainable=False,
-            # Added to float32 logits, so there is nothing to win by rounding it.
-            autocast=False,
-        )
-
-    def call(self, x, training=None):
-        return ops.convert_to_tensor(self.relative_position_bias)
-
-    def compute_output_spec(self, x, training=None):
-        # It keeps its own dtype in half precision too.
-        return keras.KerasTensor(self.compute_output_shape(x.shape), dtype=self.variable_dtype)
-
-    def compute_output_shape(self, input_shape):
-        tokens = input_shape[1] * input_shape[2]
-        return (self.num_heads, tokens, tokens)
-
-    def get_config(self):
-        return {**super().get_config(), "num_heads": self.num_heads}
