@@ -2,18 +2,15 @@
 
 import functools
 
-import keras
-
 from keras_coatnet.coat.builder import build_model
 from keras_coatnet.coat.functional import CoaTModel
 from keras_coatnet.coat.norm_folds import fold_steps, head_steps
-from keras_coatnet.coat.spec import CoaTSpec
 from keras_coatnet.coat.variants import VARIANTS
-from keras_coatnet.families.entry import entry_point, find_spec, make_model
-from keras_coatnet.families.options import Options
+from keras_coatnet.families.entry import entry_point, family_function
 from keras_coatnet.layers.initializers import without_initial_values
 
 
+@family_function(CoaTModel, build_model, VARIANTS)
 def CoaT(
     spec_or_name,
     *,
@@ -56,28 +53,6 @@ def CoaT(
     Raises: ValueError for an unknown variant, a size it cannot take, or any option that cannot be, before it is built.
     Source: arXiv 2104.06399.
     """
-    spec = find_spec(spec_or_name, CoaTSpec, VARIANTS, "CoaT")
-    options = Options(
-        include_top=include_top,
-        pooling=pooling,
-        num_classes=num_classes,
-        classifier_activation=classifier_activation,
-        drop_path_rate=drop_path_rate,
-        dropout_rate=dropout_rate,
-        attention_dropout_rate=attention_dropout_rate,
-        mlp_dropout_rate=mlp_dropout_rate,
-        dtype=keras.dtype_policies.get(dtype),
-    )
-    return make_model(
-        CoaTModel,
-        build_model,
-        spec,
-        options,
-        input_shape=input_shape,
-        input_tensor=input_tensor,
-        pretrained=pretrained,
-        name=name,
-    )
 
 
 def rebuild(model, input_shape):

@@ -2,20 +2,17 @@
 
 import functools
 
-import keras
-
 from keras_coatnet.coatnet.builder import build_model
 from keras_coatnet.coatnet.functional import CoAtNetModel
 from keras_coatnet.coatnet.fusion import fold_spec, fold_steps
 from keras_coatnet.coatnet.sizes import check_input_sides
-from keras_coatnet.coatnet.spec import CoAtNetSpec
 from keras_coatnet.coatnet.variants import VARIANTS
-from keras_coatnet.families.entry import entry_point, find_spec, make_model
+from keras_coatnet.families.entry import entry_point, family_function
 from keras_coatnet.families.inputs import input_shape_of
-from keras_coatnet.families.options import Options
 from keras_coatnet.layers.initializers import without_initial_values
 
 
+@family_function(CoAtNetModel, build_model, VARIANTS)
 def CoAtNet(
     spec_or_name,
     *,
@@ -61,28 +58,6 @@ def CoAtNet(
     Raises: ValueError for an unknown variant, a size it cannot take, or any option that cannot be, before it is built.
     Source: arXiv 2106.04803.
     """
-    spec = find_spec(spec_or_name, CoAtNetSpec, VARIANTS, "CoAtNet")
-    options = Options(
-        include_top=include_top,
-        pooling=pooling,
-        num_classes=num_classes,
-        classifier_activation=classifier_activation,
-        drop_path_rate=drop_path_rate,
-        dropout_rate=dropout_rate,
-        attention_dropout_rate=attention_dropout_rate,
-        mlp_dropout_rate=mlp_dropout_rate,
-        dtype=keras.dtype_policies.get(dtype),
-    )
-    return make_model(
-        CoAtNetModel,
-        build_model,
-        spec,
-        options,
-        input_shape=input_shape,
-        input_tensor=input_tensor,
-        pretrained=pretrained,
-        name=name,
-    )
 
 
 def rebuild(model, input_shape):

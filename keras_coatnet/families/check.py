@@ -35,6 +35,19 @@ def check_word(field, value, allowed):
     )
 
 
+def find_variant(name, variants, what="variant"):
+    """The row of that name; a ValueError that names the nearest ones where there is none.
+
+    Args:
+        name: to find.
+        variants: {name: spec}.
+        what: they are called in the message.
+    """
+    if name not in variants:
+        raise ValueError(f"Unknown {what} {name!r}.{nearest_words(name, variants) or ' list_variants() names all.'}")
+    return variants[name]
+
+
 def nearest_words(value, words):
     """A sentence that names the words nearest to `value`, or nothing."""
     nearest = difflib.get_close_matches(str(value).lower(), words, n=3, cutoff=0.5)

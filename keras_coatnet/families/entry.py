@@ -2,25 +2,56 @@
 
 import contextlib
 import dataclasses
-import difflib
 import functools
 import inspect
 
 import keras
 
-from keras_coatnet.families.check import check_options
+from keras_coatnet.families.check import check_options, find_variant
 from keras_coatnet.families.inputs import input_shape_of
 from keras_coatnet.families.options import Options
 from keras_coatnet.layers.initializers import without_initial_values
 from keras_coatnet.weights.pretrained import fill, open_pretrained
 
 
-def make_model(model_class, build_model, spec, options, *, input_shape, input_tensor, pretrained, name):
-    """Build a model and load what `pretrained` says.
+def family_function(model_class, build_model, variants):
+    """Decorator that makes a family's function out of its signature and docstring: find the row, build, load.
 
     Args:
         model_class: of the family.
         build_model: the family's function (spec, *, input_shape, input_tensor, options, name).
+        variants: {name: spec} of the family.
+    """
+
+    def decorate(declared):
+        @functools.wraps(declared)
+        def build(*arguments, **keywords):
+            given = all_arguments(declared, arguments, keywords)
+            spec = find_spec(given.pop("spec_or_name"), model_class.spec_class, variants, declared.__name__)
+            placed = {name: given.pop(name) for name in ("input_shape", "input_tensor", "pretrained", "name")}
+            options = Options(**given | {"dtype": keras.dtype_policies.get(given["dtype"])})
+            return make_model(model_class, build_model, spec, options, **placed)
+
+        return build
+
+    return decorate
+
+
+def all_arguments(function, arguments, keywords):
+    """{name: value} of a call, defaults included; a TypeError as Python's where it does not fit the signature."""
+    try:
+        given = inspect.signature(function).bind(*arguments, **keywords)
+    except TypeError as error:
+        raise TypeError(f"{function.__name__}() {error}") from None
+    given.apply_defaults()
+    return given.arguments
+
+
+def make_model(model_class, build_model, spec, options, *, input_shape, input_tensor, pretrained, name):
+    """Build a model and load what `pretrained` says.
+
+    Args:
+        model_class, build_model: see `family_function`.
         spec, options, input_shape, input_tensor, pretrained, name: as users give them, see `CoAtNet`.
     """
     build = functools.partial(build_model, spec, input_tensor=input_tensor, name=name)
@@ -62,11 +93,7 @@ def find_spec(spec_or_name, spec_class, variants, family):
         return spec_or_name
     if not isinstance(spec_or_name, str):
         raise TypeError(f"A variant is a name or a {spec_class.__name__}; got {type(spec_or_name).__name__}.")
-    if spec_or_name not in variants:
-        nearest = difflib.get_close_matches(spec_or_name.lower(), variants, n=3, cutoff=0.5)
-        hint = f"Nearest: {', '.join(nearest)}." if nearest else "list_variants() names all."
-        raise ValueError(f"Unknown {family} variant {spec_or_name!r}. {hint}")
-    return variants[spec_or_name]
+    return find_variant(spec_or_name, variants, f"{family} variant")
 
 
 def entry_point(function, name, variant, whose):

@@ -9,7 +9,7 @@ from narrow_twins import narrow_twin
 from running import image, quick_compilation, randomize, run
 
 import keras_coatnet as kc
-from keras_coatnet.coatnet import model as entry_points
+from keras_coatnet.families import entry
 
 DEFAULT = narrow_twin("coatnet_0")
 TIMM = narrow_twin("coatnet_0_rw")
@@ -111,6 +111,13 @@ def test_a_variant_is_a_name_or_a_spec():
         kc.CoAtNet(0)
 
 
+def test_unknown_and_missing_arguments_are_refused_as_python_does():
+    with pytest.raises(TypeError, match=r"CoAtNet\(\) got an unexpected keyword argument 'poling'"):
+        kc.CoAtNet(DEFAULT, poling="avg")
+    with pytest.raises(TypeError, match=r"CoAtNet\(\) missing a required argument: 'spec_or_name'"):
+        kc.CoAtNet()
+
+
 def test_open_size_meets_an_image_that_does_not_fit_with_the_nearest_sizes():
     model = kc.CoAtNet(TIMM, include_top=False, input_shape=(None, None, 3))
     with pytest.raises(ValueError, match=r"multiples of 32; got 64 x 80\. Nearest to 80: 64 or 96"):
@@ -134,7 +141,7 @@ NAMED = {f"CoAtNet{size}": f"coatnet_{size.lower()}" for size in ("T", *"0123456
 @pytest.mark.parametrize("name", NAMED)
 def test_named_entry_point_is_the_builder_with_its_variant(name, monkeypatch):
     calls = []
-    monkeypatch.setattr(entry_points, "make_model", lambda *arguments, **keywords: calls.append(arguments))
+    monkeypatch.setattr(entry, "make_model", lambda *arguments, **keywords: calls.append(arguments))
     getattr(kc, name)(pooling="avg", include_top=False)
     ((_, _, spec, options),) = calls
     assert (spec.name, options.pooling, options.include_top) == (NAMED[name], "avg", False)
