@@ -14,8 +14,6 @@ pytestmark = pytest.mark.backend_free
 SCRIPT = Path(__file__).parents[2] / "scripts" / "compare_transfer.py"
 ARGUMENTS = ["--data", "clothes", "--model", "coatnet_tiny200_ccct", "--weights", "tiny.weights.h5", "--epochs", "3"]
 ARGUMENTS += ["--set", "batch_size=8"]
-    "--data clothes --model coatnet_tiny200_ccct --weights tiny.weights.h5 --epochs 3 --set batch_size=8".split()
-)
 
 
 @pytest.fixture(scope="module")
