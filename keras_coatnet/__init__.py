@@ -46,6 +46,7 @@ from keras_coatnet.registry import list_variants as list_variants
 from keras_coatnet.registry import narrow as narrow
 from keras_coatnet.registry import resize_model as resize_model
 from keras_coatnet.registry import stage_outputs as stage_outputs
+from keras_coatnet.training.scale.layouts import layout_map as layout_map
 from keras_coatnet.version import __version__ as __version__
 from keras_coatnet.weights.checkpoint import load_checkpoint as load_checkpoint
 from keras_coatnet.weights.checkpoint import save_checkpoint as save_checkpoint

@@ -11,12 +11,14 @@ from keras_coatnet.coat.count import count_coat
 from keras_coatnet.coat.model import CoaT
 from keras_coatnet.coat.model import fold as fold_coat
 from keras_coatnet.coat.model import rebuild as rebuild_coat
+from keras_coatnet.coat.sharding import SHARDED_KERNELS as SHARDED_COAT_KERNELS
 from keras_coatnet.coat.spec import CoaTSpec
 from keras_coatnet.coat.spec import narrow_spec as narrow_coat
 from keras_coatnet.coat.stages import list_stages as list_coat_stages
 from keras_coatnet.coat.variants import VARIANTS as COAT_VARIANTS
 from keras_coatnet.coatnet.count import count_coatnet
 from keras_coatnet.coatnet.model import CoAtNet, fold, rebuild
+from keras_coatnet.coatnet.sharding import SHARDED_KERNELS
 from keras_coatnet.coatnet.spec import CoAtNetSpec, narrow_spec
 from keras_coatnet.coatnet.stages import list_stages
 from keras_coatnet.coatnet.variants import VARIANTS as COATNET_VARIANTS
@@ -35,11 +37,32 @@ class Family:
     rebuild: Callable
     fold: Callable
     list_stages: Callable
+    sharded_kernels: Mapping
 
 
 FAMILIES = (
-    Family(CoAtNetSpec, COATNET_VARIANTS, CoAtNet, count_coatnet, narrow_spec, rebuild, fold, list_stages),
-    Family(CoaTSpec, COAT_VARIANTS, CoaT, count_coat, narrow_coat, rebuild_coat, fold_coat, list_coat_stages),
+    Family(
+        CoAtNetSpec,
+        COATNET_VARIANTS,
+        CoAtNet,
+        count_coatnet,
+        narrow_spec,
+        rebuild,
+        fold,
+        list_stages,
+        SHARDED_KERNELS,
+    ),
+    Family(
+        CoaTSpec,
+        COAT_VARIANTS,
+        CoaT,
+        count_coat,
+        narrow_coat,
+        rebuild_coat,
+        fold_coat,
+        list_coat_stages,
+        SHARDED_COAT_KERNELS,
+    ),
 )
 
 

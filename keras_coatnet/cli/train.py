@@ -1,6 +1,7 @@
 """keras-coatnet train: a classifier from a folder of class folders, by a recipe."""
 
 import argparse
+import contextlib
 import dataclasses
 import shlex
 import sys
@@ -11,6 +12,7 @@ import keras
 from keras_coatnet import registry
 from keras_coatnet.cli.arguments import positive_integer, positive_number, seed
 from keras_coatnet.cli.errors import INTERRUPTED, SOME_INPUTS_FAILED, UsageError, bad_input
+from keras_coatnet.cli.training_devices import add_device_options, on_devices, smaller_batches
 from keras_coatnet.cli.training_display import ProgressCallback, progress_display, stopping_on_signals
 from keras_coatnet.cli.training_request import chosen_recipe, chosen_spec, output_of
 from keras_coatnet.prediction.inputs import preprocessing_of
@@ -32,6 +34,7 @@ from keras_coatnet.training.run_folder import (
     save_run,
     write_recipe,
 )
+from keras_coatnet.training.scale.processes import is_first_process
 from keras_coatnet.training.sources import open_data
 
 DEFAULT_RECIPE = "transfer"
@@ -44,6 +47,7 @@ averages), classes.json, recipe.json, history.csv and .jsonl, curves.png, confus
 examples:
   keras-coatnet train --data pets --model coatnet_0 --pretrained imagenet --out run
   keras-coatnet train --data pets --model coatnet_t --recipe a3_160 --set mixup=0.2 --set optimizer=adamw --out run
+  keras-coatnet train --data imagenet --model coatnet_4 --recipe paper_in1k --devices all --model-parallel 2 --out run
 """
 
 
@@ -84,16 +88,26 @@ def add_parser(subparsers):
         "--save-every", type=positive_integer, metavar="N", help="batches between checkpoints (default: an epoch's)"
     )
     parser.add_argument("--weights-only", action="store_true", help="leave model.weights.h5, but no model.keras")
+    add_device_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(options):
+    with contextlib.ExitStack() as stack:
+        with bad_input():
+            stack.enter_context(on_devices(options))
+        return run_here(options)
+
+
+def run_here(options):
+    """The command on the devices in whose scope it is called."""
     keras.utils.set_random_seed(options.seed)
     with bad_input():
         recipe = chosen_recipe(options)
         spec = chosen_spec(options.model, options.model_set)
         data = open_data(options.data, options.seed)
-        settings = run_settings(recipe, spec, data, options.data, seed=options.seed, pretrained=options.pretrained)
+        others = {"seed": options.seed, "pretrained": options.pretrained, **smaller_batches(recipe, len(data.train))}
+        settings = run_settings(recipe, spec, data, options.data, **others)
         found = check_folder(options.out, settings)
         if found == "finished":
             return tell_finished(options.out)
@@ -169,7 +183,7 @@ def _feed(data, recipe, made_ready, seed):
 
 def _evaluation(source, data, recipe, made_ready, feed):
     size = (recipe.image_size, recipe.image_size)
-    return evaluation_feed(source, len(data.classes), made_ready, size, batch_size=feed.maker.shapes[0][0])
+    return evaluation_feed(source, len(data.classes), made_ready, size, batch_size=feed.batch_size)
 
 
 def _train(model, recipe, feed, held_out, settings, options):
@@ -183,7 +197,7 @@ def _train(model, recipe, feed, held_out, settings, options):
         if about["backend"] != keras.backend.backend():
             print(f"It was started on {about['backend']}; on another backend its numbers go on close, not equal.")
     with progress_display() as progress, stopping_on_signals() as stop:
-        display = ProgressCallback(progress, recipe.epochs, feed.steps, feed.maker.shapes[0][0], start)
+        display = ProgressCallback(progress, recipe.epochs, feed.steps, feed.batch_size, start)
         return train(
             model,
             recipe,
@@ -213,7 +227,8 @@ def _finish(model, recipe, data, feed, held_out, rows, settings, options):
         print(f"accuracy on {len(tested.names):,} test images: {tested.top1:.2%}")
     best = max(rows, key=lambda row: row.get("val_accuracy", 0.0))
     results["best"] = {"epoch": best["epoch"], "top1": best.get("val_accuracy")}
-    write_report(options.out, rows, data.classes, answers)
+    if is_first_process():
+        write_report(options.out, rows, data.classes, answers)
     file = save_run(model, data.classes, options.out, options.weights_only)
     about = {
         "command": _command(options),
@@ -222,8 +237,9 @@ def _finish(model, recipe, data, feed, held_out, rows, settings, options):
         "results": results,
         "skipped": skipped,
     }
-    write_recipe(options.out, about)
-    end_run(options.out)
+    if is_first_process():
+        write_recipe(options.out, about)
+        end_run(options.out)
     if skipped:
         print(f"{len(skipped)} pictures could not be read and were left out; recipe.json lists them")
     print(f"{'weights' if options.weights_only else 'model'}: {file}")

@@ -12,6 +12,7 @@ from keras_coatnet.images.preprocess import preprocess
 from keras_coatnet.images.read import UnreadableImage
 from keras_coatnet.prediction.answers import check_top, most_probable, numbered
 from keras_coatnet.prediction.inputs import COLOURS, input_size, preprocessing_of, takes_channels_first
+from keras_coatnet.prediction.spread import batch_parts, predict_spread, round_up
 
 LARGEST_BATCH = 32
 MOST_THREADS = 8
@@ -32,7 +33,7 @@ class Classifier:
             else ImageNet's where the number of classes is theirs, else numbers.
         top: how many classes a picture.
         batch_size: pictures at once, unless the model says its `fixed_batch_size`. The last batch is filled up: another
-            size would compile anew.
+            size would compile anew. It is made larger where the devices that the model lies on do not divide it.
         threads: that read pictures; None is one a processor, at most 8.
 
     A model of another kind, such as an exported file, may say more of itself: `fixed_batch_size`, `class_labels`, and
@@ -49,7 +50,7 @@ class Classifier:
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be 1 or more; got {value}.")
         self.model, self.top = model, top
-        self.batch_size = getattr(model, "fixed_batch_size", None) or batch_size
+        self.batch_size = round_up(getattr(model, "fixed_batch_size", None) or batch_size, batch_parts(model))
         self.threads = threads or min(MOST_THREADS, available_processors())
         self.size, self.preprocessing = input_size(model), preprocessing_of(model)
         self.channels_first = takes_channels_first(model)
@@ -74,7 +75,7 @@ class Classifier:
         batch[: len(pictures)] = pictures
         if self.channels_first:
             batch = np.ascontiguousarray(np.moveaxis(batch, -1, 1))
-        return self.model.predict_on_batch(batch)
+        return predict_spread(self.model, batch)
 
     def stream(self, images):
         """Answers to any number of pictures, in their order; as many as fill a batch are held at once.

@@ -7,7 +7,8 @@ being trained; and Keras' `fit` overwrites the raw weights with the averages whe
 import contextlib
 
 import keras
-import numpy as np
+
+from keras_coatnet.training.scale.values import whole_value
 
 
 def averaged_pairs(optimizer):
@@ -22,7 +23,7 @@ def averaged_pairs(optimizer):
 def use_averages(optimizer):
     """Gives the model the averaged weights for good."""
     for variable, average in averaged_pairs(optimizer):
-        variable.assign(_copy(average))
+        variable.assign(whole_value(average))
 
 
 @contextlib.contextmanager
@@ -43,9 +44,9 @@ class AveragedEvaluation(keras.callbacks.Callback):
 
     def on_test_begin(self, logs=None):
         pairs = averaged_pairs(self.model.optimizer)
-        self._raw = [(variable, _copy(variable)) for variable, _ in pairs]
+        self._raw = [(variable, whole_value(variable)) for variable, _ in pairs]
         for variable, average in pairs:
-            variable.assign(_copy(average))
+            variable.assign(whole_value(average))
 
     def on_test_end(self, logs=None):
         self.put_back()
@@ -55,8 +56,3 @@ class AveragedEvaluation(keras.callbacks.Callback):
         for variable, value in self._raw or ():
             variable.assign(value)
         self._raw = None
-
-
-def _copy(variable):
-    """An array of its own: JAX gives buffers away while it trains, and PyTorch's arrays are views."""
-    return np.array(keras.ops.convert_to_numpy(variable.value))

@@ -11,6 +11,7 @@ from keras_coatnet.training.augment.mixing import BatchMix, above_threshold, one
 from keras_coatnet.training.augment.picture import PictureAugmentation
 from keras_coatnet.training.augment.randomness import BATCH, PICTURE, generator_for
 from keras_coatnet.training.order import TrainingOrder
+from keras_coatnet.training.scale.parts import ALONE, Parts
 
 # So many bad pictures in a row are no accident: the disk is gone, or the folder holds something else.
 LONGEST_SEARCH = 100
@@ -53,13 +54,18 @@ class TrainingBatchMaker:
         return self.order.steps
 
     @property
+    def batch_size(self):
+        """Pictures a batch, over all processes."""
+        return self.order.batch_size
+
+    @property
     def shapes(self):
-        """Of the arrays of a batch."""
-        count = self.order.batch_size
+        """Of the arrays of a batch, this process's part of it."""
+        count = len(self.order.places)
         return (count, *self.augmentation.crop.size, 3), (count, self.classes)
 
     def batch(self, epoch, step):
-        """The batch of a step; its arrays are (images, labels).
+        """This process's part of the batch of a step; its arrays are (images, labels).
 
         A picture that cannot be read is replaced by the next one of the data set that can.
 
@@ -72,7 +78,7 @@ class TrainingBatchMaker:
             labels.append(self.source.label(index))
         generator = generator_for(BATCH, self.order.seed, epoch, step)
         labels = smooth_labels(one_hot(labels, self.classes), self.label_smoothing)
-        images, labels = self.mix(images, labels, generator)
+        images, labels = self.mix(images, labels, generator, self.order.places, self.order.batch_size)
         if self.target_threshold is not None:
             labels = above_threshold(labels, self.target_threshold)
         return Batch((images, labels), tuple(skipped))
@@ -95,9 +101,10 @@ class EvaluationBatchMaker:
     Args:
         source: pictures, `Files` or `Rows`.
         classes: how many.
-        batch_size: pictures a batch.
+        batch_size: pictures a batch, over all processes.
         preprocessing: the checkpoint's `Preprocessing`.
         size: (height, width) of the model's input.
+        parts: `Parts` of a run on several devices or in several processes.
     """
 
     source: Any
@@ -105,13 +112,15 @@ class EvaluationBatchMaker:
     batch_size: int
     preprocessing: Preprocessing
     size: tuple
+    parts: Parts = ALONE
 
     endless = False
 
     @property
     def shapes(self):
-        """Of the arrays of a batch."""
-        return (self.batch_size, *self.size, 3), (self.batch_size, self.classes), (self.batch_size,)
+        """Of the arrays of a batch, this process's part of it."""
+        count = self.batch_size // self.parts.count
+        return (count, *self.size, 3), (count, self.classes), (count,)
 
     @property
     def steps(self):
@@ -119,16 +128,18 @@ class EvaluationBatchMaker:
         return -(-len(self.source) // self.batch_size)
 
     def batch(self, epoch, step):
-        """The batch of a step, the same in every epoch; its arrays are (images, labels, weights).
+        """This process's part of the batch of a step, the same in every epoch: (images, labels, weights).
 
         Pictures that cannot be read, and what is missing in the last batch, are zeros that weigh nothing.
 
         Shapes: float32 (N, height, width, 3), float32 (N, classes), float32 (N,)
         """
-        images = np.zeros((self.batch_size, *self.size, 3), np.float32)
-        labels, weights = np.zeros(self.batch_size, np.int64), np.zeros(self.batch_size, np.float32)
+        images, weights = np.zeros(self.shapes[0], np.float32), np.zeros(self.shapes[2], np.float32)
+        labels = np.zeros(len(weights), np.int64)
         start, skipped = step * self.batch_size, []
-        for place, index in enumerate(range(start, min(start + self.batch_size, len(self.source)))):
+        for place, index in enumerate(start + offset for offset in self.parts.slice_of(self.batch_size)):
+            if index >= len(self.source):
+                break
             labels[place] = self.source.label(index)
             try:
                 images[place] = preprocess(self.source.read(index), self.preprocessing, self.size)

@@ -17,6 +17,8 @@ import numpy as np
 
 from keras_coatnet.training.order import Position
 from keras_coatnet.training.random_state import read_random_states, write_random_states
+from keras_coatnet.training.scale.processes import is_first_process
+from keras_coatnet.training.scale.values import whole_value
 from keras_coatnet.weights.atomic import replacing
 
 STATE_FILE = "state.npz"
@@ -52,7 +54,7 @@ class RunState:
 
 
 def save_state(folder, engine, model, state):
-    """Writes all that a run needs to go on.
+    """Writes all that a run needs to go on; of several processes the first one does, but all have to call this.
 
     Args:
         folder: gets `state.npz`; made if missing.
@@ -67,9 +69,11 @@ def save_state(folder, engine, model, state):
     arrays = {}
     for part, variables in _variables(engine, model).items():
         for index, variable in enumerate(variables):
-            arrays[f"{part}/{index}"] = _to_numpy(variable)
+            arrays[f"{part}/{index}"] = whole_value(variable)
             if part != "metrics" and not np.isfinite(arrays[f"{part}/{index}"]).all():
                 raise NotFinite(f"{variable.path} is not finite")
+    if not is_first_process():
+        return
     about = {
         "format": FORMAT,
         "backend": keras.backend.backend(),
@@ -133,14 +137,6 @@ def remove_remains(folder):
 def _variables(engine, model):
     """Without a teacher's: what does not change is not kept."""
     return {"model": model.variables, "optimizer": engine.optimizer.variables, "metrics": engine.metrics_variables}
-
-
-def _to_numpy(variable):
-    """A copy, since PyTorch's arrays are views; NumPy's files hold no bfloat16, and float32 holds all of it."""
-    value = variable.value
-    if keras.backend.standardize_dtype(variable.dtype) == "bfloat16":
-        value = keras.ops.cast(value, "float32")
-    return np.array(keras.ops.convert_to_numpy(value))
 
 
 @contextlib.contextmanager

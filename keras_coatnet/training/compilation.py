@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_coatnet.prediction.spread import strategy_of
 from keras_coatnet.training.optimizers import make_model_optimizer
 from keras_coatnet.training.parameter_groups import freeze_stages
 from keras_coatnet.training.schedule import WarmUpAndDecay
@@ -13,6 +14,11 @@ OUTPUTS = {"softmax": ("softmax", "linear"), "sigmoid": ("sigmoid", "linear"), "
 def compile_args(recipe, model, steps_per_epoch, epochs):
     """See `Recipe.compile_args`."""
     loss = make_loss(recipe.loss, model)
+    if recipe.accumulation > 1 and strategy_of(model) is not None:
+        raise ValueError(
+            f"Keras cannot accumulate gradients on several TensorFlow devices; set accumulation=1 instead of "
+            f"{recipe.accumulation}, or use KERAS_BACKEND=jax."
+        )
     schedule = make_schedule(recipe, steps_per_epoch, epochs)
     freeze_stages(model, recipe.frozen_stages)
     optimizer = make_model_optimizer(

@@ -1,6 +1,9 @@
 """From a recipe and a source of pictures to what `fit` and `evaluate` are fed with."""
 
+import logging
+
 from keras_coatnet.images.preprocess import IMAGENET_MEAN, IMAGENET_STD
+from keras_coatnet.prediction.spread import round_up
 from keras_coatnet.training.augment.auto_augment import AutoAugment
 from keras_coatnet.training.augment.crop import RandomResizedCrop
 from keras_coatnet.training.augment.erasing import RandomErasing
@@ -10,6 +13,9 @@ from keras_coatnet.training.augment.rand_augment import RandAugment
 from keras_coatnet.training.batches import EvaluationBatchMaker, TrainingBatchMaker
 from keras_coatnet.training.feed import Feed
 from keras_coatnet.training.order import TrainingOrder
+from keras_coatnet.training.scale.devices import current_parts
+
+log = logging.getLogger("keras_coatnet")
 
 
 def training_feed(
@@ -27,9 +33,13 @@ def training_feed(
         loader, workers: see `Feed`.
 
     Returns: `Feed` of (images, labels), float32 (N, height, width, 3) and (N, classes). N is the recipe's batch size
-        over its accumulation; the whole source where that is smaller.
+        over its accumulation; the whole source where that is smaller; less where the devices of the distribution or
+        strategy in whose scope this is called do not divide it. In a run of several processes each has its part.
     """
-    order = TrainingOrder(len(source), recipe.batch_size // recipe.accumulation, seed, recipe.repeats)
+    wanted, parts = recipe.batch_size // recipe.accumulation, current_parts()
+    order = TrainingOrder(len(source), wanted, seed, recipe.repeats, parts)
+    if order.batch_size < min(wanted, len(source)):
+        log.warning("Batches have %d pictures, not %d: a multiple of %d.", order.batch_size, wanted, parts.multiple)
     mix = BatchMix(
         recipe.mixup, recipe.cutmix, recipe.mixup_each, recipe.cutmix_each, recipe.mix_probability, recipe.cutmix_share
     )
@@ -53,7 +63,8 @@ def evaluation_feed(source, classes, preprocessing, size, *, batch_size=32, load
         classes: how many.
         preprocessing: `Preprocessing` of the checkpoint (`prediction.inputs.preprocessing_of(model)`).
         size: (height, width) of the model's input.
-        batch_size: pictures a batch.
+        batch_size: pictures a batch; more where the devices of the distribution or strategy in whose scope this is
+            called do not divide it.
         loader, workers: see `Feed`.
 
     Returns: `Feed` of (images, labels, weights); the padding of the last batch weighs nothing.
@@ -61,8 +72,9 @@ def evaluation_feed(source, classes, preprocessing, size, *, batch_size=32, load
     """
     if not len(source):
         raise ValueError("There are no pictures to evaluate with.")
-    batch_size = min(batch_size, len(source))
-    return Feed(EvaluationBatchMaker(source, classes, batch_size, preprocessing, tuple(size)), loader, workers)
+    parts = current_parts()
+    batch_size = round_up(min(batch_size, len(source)), parts.multiple)
+    return Feed(EvaluationBatchMaker(source, classes, batch_size, preprocessing, tuple(size), parts), loader, workers)
 
 
 def make_augmentation(recipe, size=None, mean=IMAGENET_MEAN, std=IMAGENET_STD):

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from keras_coatnet.training.compilation import output_activation
+from keras_coatnet.training.scale.answers import make_answerer
 
 GUESSES = 5
 REAL_PICTURES = 50_000
@@ -65,13 +66,16 @@ def collect_answers(model, feed, on_batch=None):
         feed: `Feed` of evaluation batches.
         on_batch: called with the number of pictures after each batch.
 
+    In a run of several processes all of them get all answers, but `skipped` lists what this one could not read.
+
     Raises: ValueError where not one picture can be read.
     """
     activation = output_activation(model)
     source, names, labels, guesses, losses = feed.maker.source, [], [], [], []
-    size, start, index, timed = feed.maker.shapes[0][0], time.perf_counter(), 0, 0
-    for images, targets, weights in _batches(feed):
-        outputs = np.asarray(model.predict_on_batch(images), np.float32)
+    size, start, index, timed, answer = feed.batch_size, time.perf_counter(), 0, 0, make_answerer(model)
+    for batch in _batches(feed):
+        outputs, targets, weights = answer(*batch)
+        outputs = np.asarray(outputs, np.float32)
         read = weights > 0
         names += [source.name(index + place) for place in np.flatnonzero(read)]
         labels.append(targets[read].argmax(-1))

@@ -45,6 +45,11 @@ class Feed:
     def steps(self):
         return self.maker.steps
 
+    @property
+    def batch_size(self):
+        """Pictures a batch, over all processes."""
+        return self.maker.batch_size
+
     def dataset(self, position=None):
         """The batches from a position on: without end for training, one pass for evaluation.
 

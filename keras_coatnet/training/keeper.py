@@ -10,6 +10,8 @@ from keras_coatnet.training.checkpoints import NotFinite, load_metrics, save_sta
 from keras_coatnet.training.history import make_tensorboard, write_history
 from keras_coatnet.training.order import Position
 from keras_coatnet.training.random_state import read_random_states, write_random_states
+from keras_coatnet.training.scale.processes import any_process, is_first_process
+from keras_coatnet.training.scale.values import even_out
 
 log = logging.getLogger("keras_coatnet")
 
@@ -39,11 +41,11 @@ class Keeper(keras.callbacks.Callback):
     def __init__(self, model, state, steps, batch_size, folder=None, resume_folder=None, save_every=None, stop=None):
         super().__init__()
         self.trained, self.state, self.steps, self.batch_size = model, state, steps, batch_size
-        self.folder, self.resume_folder = folder, resume_folder
+        self.folder, self.resume_folder = folder if is_first_process() else None, resume_folder
         self.save_every, self.stop = save_every, stop
         self.saved = state.position if state.position != Position() else None
         self._broken_off = 0 < state.position.step < steps
-        self._tensorboard = None if folder is None else make_tensorboard(folder)
+        self._tensorboard = None if self.folder is None else make_tensorboard(folder)
 
     def on_train_begin(self, logs=None):
         self._random = read_random_states()
@@ -75,6 +77,7 @@ class Keeper(keras.callbacks.Callback):
             self.save()
 
     def on_test_begin(self, logs=None):
+        even_out(self.model)
         self._random = read_random_states()
 
     def on_test_end(self, logs=None):
@@ -107,14 +110,17 @@ class Keeper(keras.callbacks.Callback):
             return
         if hasattr(self.model, "jax_state_sync"):
             self.model.jax_state_sync()
+        even_out(self.model)
+        failed = False
         try:
             save_state(self.resume_folder, self.model, self.trained, self.state)
         except NotFinite as error:
             raise NotFinite(f"{self._lost()} ({error})") from None
         except OSError as error:
             log.warning("Could not save %s (%s); %s.", place(self.state.position, self.steps), error, self._kept())
-            return
-        self.saved = self.state.position
+            failed = True
+        if not any_process(failed):
+            self.saved = self.state.position
 
     def _record(self, row):
         try:
@@ -131,7 +137,8 @@ class Keeper(keras.callbacks.Callback):
         return (epoch * self.steps + step) % self.save_every == 0
 
     def _stop_requested(self):
-        return self.stop is not None and self.stop.requested
+        # A process that stopped alone would leave the others waiting.
+        return any_process(self.stop is not None and self.stop.requested)
 
     def _lost(self):
         return f"the loss is not a number any more, {place(self.state.position, self.steps)}; {self._kept()}"

@@ -4,8 +4,10 @@ import keras
 import numpy as np
 
 from keras_coatnet.training.averaging import AveragedEvaluation, raw_weights_kept, use_averages
-from keras_coatnet.training.checkpoints import RunState, load_state
+from keras_coatnet.training.checkpoints import BadCheckpoint, RunState, load_state
 from keras_coatnet.training.keeper import Keeper
+from keras_coatnet.training.scale.processes import any_process
+from keras_coatnet.training.scale.values import even_out
 
 NORM_MEMORY_FRACTION = 0.05
 
@@ -30,6 +32,7 @@ def train(
 
     Whatever a run is broken off by, it goes on to the same weights, on one device to the last bit: weights, averages,
     optimizer, place in the data, random states and history are saved together. What callbacks remember is not.
+    On another number of devices it goes on close to that, not equal, if the batches stay of one size.
 
     Args:
         model: built `keras.Model`; ends with the last weights, the averaged ones where the recipe averages.
@@ -55,7 +58,7 @@ def train(
     """
     epochs = epochs or recipe.epochs
     engine = prepare(model, recipe, feed, epochs, engine)
-    state = load_state(resume_folder, engine, model) if resume_folder is not None else None
+    state = None if resume_folder is None else load_shared(resume_folder, engine, model)
     state = state or RunState(settings=settings)
     run_epochs(
         model,
@@ -64,11 +67,20 @@ def train(
         held_out,
         state,
         until or epochs,
-        Keeper(model, state, feed.steps, feed.maker.shapes[0][0], folder, resume_folder, save_every, stop),
+        Keeper(model, state, feed.steps, feed.batch_size, folder, resume_folder, save_every, stop),
         callbacks,
     )
     use_averages(engine.optimizer)
+    even_out(engine)
     return state.history
+
+
+def load_shared(folder, engine, model):
+    """`load_state`, and a BadCheckpoint where other processes find something else."""
+    state = load_state(folder, engine, model)
+    if any_process(state is not None) and any_process(state is None):
+        raise BadCheckpoint(f"{folder}: only some processes find a checkpoint in it; it must be a disk that all share")
+    return state
 
 
 def prepare(model, recipe, feed, epochs, engine=None):

@@ -1,13 +1,11 @@
 """A run whose pictures grow from epoch to epoch: the model, its averages and its optimizer go on at another size."""
 
-import keras
-import numpy as np
-
 from keras_coatnet.registry import resize_model
 from keras_coatnet.training.averaging import averaged_pairs, use_averages
 from keras_coatnet.training.checkpoints import RunState, load_state, read_about
 from keras_coatnet.training.keeper import Keeper
 from keras_coatnet.training.loop import prepare, run_epochs
+from keras_coatnet.training.scale.values import whole_value
 
 TABLE = "relative_position_bias_table"
 
@@ -44,8 +42,7 @@ def train_growing(
             carry_over(former, present)
         else:
             state = (about and load_state(resume_folder, present, present)) or RunState()
-        batch_size = feed.maker.shapes[0][0]
-        keeper = Keeper(present, state, feed.steps, batch_size, folder, resume_folder, save_every, stop)
+        keeper = Keeper(present, state, feed.steps, feed.batch_size, folder, resume_folder, save_every, stop)
         run_epochs(present, present, feed, held_out, state, end, keeper, callbacks)
         former = present
     use_averages(former.optimizer)
@@ -59,20 +56,16 @@ def carry_over(former, present):
     average, which starts at the resized table.
     """
     for old, new in zip(_random_states(former), _random_states(present), strict=True):
-        new.assign(_copy(old))
+        new.assign(whole_value(old))
     for old, new in zip(former.optimizer.variables, present.optimizer.variables, strict=True):
         if tuple(old.shape) == tuple(new.shape):
-            new.assign(_copy(old))
+            new.assign(whole_value(old))
     averages_of_tables = [pair for pair in averaged_pairs(present.optimizer) if pair[0].name == TABLE]
     for table, average in averages_of_tables:
-        average.assign(_copy(table))
+        average.assign(whole_value(table))
 
 
 def _random_states(model):
     """Those of the generators of dropout and drop path."""
     weights = {id(variable) for variable in model.weights}
     return [variable for variable in model.variables if id(variable) not in weights]
-
-
-def _copy(variable):
-    return np.array(keras.ops.convert_to_numpy(variable.value))

@@ -14,6 +14,8 @@ import keras
 
 from keras_coatnet.images.labels import CLASSES_FILE, write_labels
 from keras_coatnet.training.checkpoints import read_about, remove_remains
+from keras_coatnet.training.scale.processes import is_first_process
+from keras_coatnet.training.scale.values import whole_value
 from keras_coatnet.version import __version__
 from keras_coatnet.weights.atomic import replacing
 
@@ -36,20 +38,21 @@ def save_run(model, classes, folder, weights_only=False):
 
     Returns: the path of the model file; that of the weights if they are all.
     """
-    folder = Path(folder)
+    folder, plain = Path(folder), uncompiled(model)
+    written = folder / (WEIGHTS_FILE if weights_only else MODEL_FILE)
+    if not is_first_process():
+        return written
     folder.mkdir(parents=True, exist_ok=True)
     # The names go first: whoever finds a model finds its classes.
     with replacing(folder / CLASSES_FILE) as part:
         write_labels(part, classes)
-    plain = uncompiled(model)
     check_room(folder, weights_size(plain) * (1 if weights_only else 2))
     with replacing(folder / WEIGHTS_FILE) as part:
         plain.save_weights(part)
-    if weights_only:
-        return folder / WEIGHTS_FILE
-    with replacing(folder / MODEL_FILE) as part:
-        plain.save(part)
-    return folder / MODEL_FILE
+    if not weights_only:
+        with replacing(folder / MODEL_FILE) as part:
+            plain.save(part)
+    return written
 
 
 def weights_size(model):
@@ -67,9 +70,15 @@ def check_room(folder, size):
 
 
 def uncompiled(model):
-    """A copy that knows nothing of its training."""
-    copy = model.__class__.from_config(model.get_config())
-    copy.set_weights(model.get_weights())
+    """A copy that knows nothing of its training, nor of several devices; all processes have to call this."""
+    values = [whole_value(variable) for variable in model.weights]
+    distribution = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        copy = model.__class__.from_config(model.get_config())
+        copy.set_weights(values)
+    finally:
+        keras.distribution.set_distribution(distribution)
     return copy
 
 

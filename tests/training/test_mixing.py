@@ -10,6 +10,7 @@ from keras_coatnet.training.augment.mixing import (
     above_threshold,
     cutmix,
     cutmix_box,
+    draw_boxes,
     mixup,
     one_hot,
     smooth_labels,
@@ -69,7 +70,8 @@ def test_cutmix_boxes_lie_inside_and_are_no_larger_than_asked(height, width, sha
 def test_cutmix_labels_are_the_areas_that_are_seen(count, same_box, seed):
     images, labels = batch(count, classes=count)
     generator = np.random.default_rng(seed)
-    mixed, shares = cutmix(images, labels, generator.random(count, np.float32), generator, same_box)
+    boxes = draw_boxes(*images.shape[1:3], generator.random(count, np.float32), generator, same_box)
+    mixed, shares = cutmix(images, labels, boxes)
     for index in range(count):
         for other in {index, count - 1 - index}:
             seen = np.mean(mixed[index] == other + 1)

@@ -29,18 +29,28 @@ class BatchMix:
     probability: float = 1.0
     cutmix_share: float = 0.5
 
-    def __call__(self, images, labels, generator):
-        """A mixed batch.
+    def __call__(self, images, labels, generator, places=None, count=None):
+        """A mixed batch, or the same part of it that it would be in the whole.
+
+        Args:
+            images, labels: of the batch, or of a part of it.
+            generator: `numpy.random.Generator`; whatever the part, the draws are those of the whole batch.
+            places: int (N,), of a part's pictures in the batch, partners as far from its ends as in the batch; None is
+                the whole batch.
+            count: pictures of the batch; None is all there are.
 
         Shapes: float32 (N, H, W, C) and (N, classes), rows that sum to 1 -> the same
         """
         if not (self.mixup_alpha or self.cutmix_alpha) or generator.random() >= self.probability:
             return images, labels
+        count = len(images) if count is None else count
+        places = slice(None) if places is None else places
         cuts = self.cutmix_alpha and (not self.mixup_alpha or generator.random() < self.cutmix_share)
         if cuts:
-            shares = _draw_shares(self.cutmix_alpha, self.cutmix_each, len(images), generator)
-            return cutmix(images, labels, shares, generator, same_box=self.cutmix_each == "batch")
-        return mixup(images, labels, _draw_shares(self.mixup_alpha, self.mixup_each, len(images), generator))
+            shares = _draw_shares(self.cutmix_alpha, self.cutmix_each, count, generator)
+            boxes = draw_boxes(*images.shape[1:3], shares, generator, same_box=self.cutmix_each == "batch")
+            return cutmix(images, labels, boxes[places])
+        return mixup(images, labels, _draw_shares(self.mixup_alpha, self.mixup_each, count, generator)[places])
 
 
 def _draw_shares(alpha, each, count, generator):
@@ -63,21 +73,27 @@ def mixup(images, labels, shares):
     return mixed, _mixed_labels(labels, shares)
 
 
-def cutmix(images, labels, shares, generator, same_box=False):
+def cutmix(images, labels, boxes):
     """A rectangle of each partner laid over each picture; labels follow the area that really came over.
 
-    Shapes: (N, H, W, C), (N, classes), (N,) -> (N, H, W, C), (N, classes)
+    Shapes: (N, H, W, C), (N, classes), (N, 4) -> (N, H, W, C), (N, classes)
     """
     mixed, height, width = images.copy(), *images.shape[1:3]
     kept = np.empty(len(images), np.float32)
-    box = None
-    for index, share in enumerate(shares):
-        if box is None or not same_box:
-            box = cutmix_box(height, width, share, generator)
-        top, left, bottom, right = box
+    for index, (top, left, bottom, right) in enumerate(boxes.tolist()):
         mixed[index, top:bottom, left:right] = images[-1 - index, top:bottom, left:right]
         kept[index] = 1 - (bottom - top) * (right - left) / (height * width)
     return mixed, _mixed_labels(labels, kept)
+
+
+def draw_boxes(height, width, shares, generator, same_box=False):
+    """A `cutmix_box` for each share; the first one's for all with `same_box`.
+
+    Shapes: (N,) -> int (N, 4)
+    """
+    if same_box:
+        return np.tile(cutmix_box(height, width, shares[0], generator), (len(shares), 1))
+    return np.array([cutmix_box(height, width, share, generator) for share in shares])
 
 
 def cutmix_box(height, width, share, generator):
