@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 # Where a training run leaves its class names, beside the model.
 CLASSES_FILE = "classes.json"
-# Sizes of the lists in the package, which no two share.
-LABEL_SETS = {"imagenet-1k": 1000, "imagenet-12k": 11821}
+# Sizes of the lists in the package.
+LABEL_SETS = {"imagenet-1k": 1000, "imagenet-12k": 11821, "tiny-imagenet": 200}
+# Those of which the size alone tells enough; 200 classes may be anybody's.
+TOLD_BY_SIZE = ("imagenet-1k", "imagenet-12k")
 _LABELS_DATA = Path(__file__).with_name("imagenet_labels.tsv.gz")
 
 
@@ -25,7 +27,7 @@ def label_set(name):
     """The classes of a data set, in the order of its models' outputs.
 
     Args:
-        name: "imagenet-1k" or "imagenet-12k".
+        name: "imagenet-1k", "imagenet-12k" or "tiny-imagenet".
 
     Returns: tuple of `ClassName`.
     Raises:
@@ -43,15 +45,15 @@ def label_set(name):
 
 
 def label_set_of_size(classes):
-    """The name of the list with so many classes, None where there is none."""
-    return next((name for name, size in LABEL_SETS.items() if size == classes), None)
+    """The name of the list that a number of classes stands for, None where it stands for none."""
+    return next((name for name in TOLD_BY_SIZE if LABEL_SETS[name] == classes), None)
 
 
 def class_names(labels, classes):
     """What a model's classes are called.
 
     Args:
-        labels: list of names, name of a label set, or None: the label set of that size.
+        labels: list of names, name of a label set, or None: the set that the number of classes tells.
         classes: how many there are.
 
     Returns: list of `ClassName`, None where nobody says anything.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from keras_coatnet.images.labels import LABEL_SETS, ClassName, class_names
+from keras_coatnet.images.labels import LABEL_SETS, TOLD_BY_SIZE, ClassName, class_names
 
 
 class Prediction(NamedTuple):
@@ -22,8 +22,8 @@ def decode_predictions(probabilities, top=5, labels=None):
     Args:
         probabilities: what a classifier answers to a batch.
         top: how many classes a row.
-        labels: list of class names, "imagenet-1k" (1,000 classes), "imagenet-12k" (11,821), or None: the one of these
-            that has as many classes.
+        labels: list of class names, "imagenet-1k" (1,000 classes), "imagenet-12k" (11,821), "tiny-imagenet" (200), or
+            None: the first or the second, whichever has as many classes.
 
     Shapes: (N, classes) -> N lists of `top`
 
@@ -40,7 +40,7 @@ def decode_predictions(probabilities, top=5, labels=None):
     check_top(top)
     names = class_names(labels, rows.shape[1])
     if names is None:
-        known = ", ".join(f"{name} ({size} classes)" for name, size in LABEL_SETS.items())
+        known = ", ".join(f"{name} ({LABEL_SETS[name]} classes)" for name in TOLD_BY_SIZE)
         raise ValueError(f"labels=None knows {known}; got {rows.shape[1]} classes: hand over a list of their names.")
     if not np.isfinite(rows).all():
         raise ValueError("probabilities must be finite; got NaN or infinity.")

@@ -14,8 +14,8 @@ def predict(model, images_or_paths, top=5, *, labels=None, batch_size=None):
         model: classifier whose outputs are probabilities.
         images_or_paths: one picture or several, of all kinds that `preprocess_input` takes, and made ready as it does.
         top: how many classes a picture.
-        labels: class names in the order of the outputs, "imagenet-1k", "imagenet-12k", or None: what the model's
-            weights say, else what the number of classes says, else the classes' numbers.
+        labels: class names in the order of the outputs, "imagenet-1k", "imagenet-12k", "tiny-imagenet", or None: what
+            the model's weights say, else what the number of classes says, else the classes' numbers.
         batch_size: pictures at once; None means all, up to 32.
 
     Returns: a list a picture of `Prediction`s (wnid, label, probability), the most probable first.

@@ -23,7 +23,7 @@ class Predictor:
         weights: tag of released weights or path of a checkpoint, for a variant's name; None is "imagenet".
         top: how many classes a picture.
         batch_size: pictures the model sees at once, whatever comes: smaller batches are filled up, larger ones split.
-        labels: class names, "imagenet-1k", "imagenet-12k", or None: see `predict`.
+        labels: class names, the name of a list such as "imagenet-1k", or None: see `predict`.
         threads: that read pictures; None is one a processor, at most 8.
 
     Raises:

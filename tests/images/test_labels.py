@@ -22,6 +22,7 @@ pytestmark = pytest.mark.backend_free
     [
         ("imagenet-1k", "70002b0ff5de60a3"),  # of timm's imagenet_synsets.txt
         ("imagenet-12k", "f6483e79f18a9b67"),  # of timm's imagenet12k_synsets.txt
+        ("tiny-imagenet", "342d6acf18911d62"),  # of the data set's wnids.txt, sorted
     ],
 )
 def test_lists_are_the_peers_in_their_order(name, digest):
@@ -44,6 +45,7 @@ def test_labels_are_wordnets_lemmas():
 
 def test_list_is_found_by_its_size():
     assert [label_set_of_size(size) for size in (1000, 11821, 10)] == ["imagenet-1k", "imagenet-12k", None]
+    assert label_set_of_size(200) is None  # too common a number to tell Tiny-ImageNet
     assert class_names(None, 1000) is label_set("imagenet-1k")
     assert class_names(None, 10) is None
 
@@ -55,7 +57,11 @@ def test_own_names_have_no_wordnet_id():
 @pytest.mark.parametrize(
     ("labels", "classes", "message"),
     [
-        ("imagenet1k", 1000, "one of 'imagenet-1k', 'imagenet-12k'; got 'imagenet1k'. Nearest: 'imagenet-1k'"),
+        (
+            "imagenet1k",
+            1000,
+            "one of 'imagenet-1k', 'imagenet-12k', 'tiny-imagenet'; got 'imagenet1k'. Nearest: 'imagenet-1k'",
+        ),
         ("imagenet-12k", 1000, "each of the 1000 classes; 'imagenet-12k' has 11821 names"),
         (["a"], 3, "each of the 3 classes; got 1 names"),
     ],
