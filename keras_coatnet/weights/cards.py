@@ -1,5 +1,7 @@
 """Model cards: what is known of each row of the manifest, as fields and sentences for people."""
 
+from keras_coatnet.weights.in_package import path_in_package
+
 ORIGINS = {
     "kecam": "keras_cv_attention_models",
     "timm": "timm",
@@ -19,7 +21,7 @@ def card(row):
         row: `ManifestRow`.
     """
     yield "weights", f"{row.name} at {row.input_size}"
-    yield "origin", f"{ORIGINS.get(row.source, row.source)}: " + ", ".join(file.url for file in row.files)
+    yield "origin", origin(row)
     yield (
         "licence",
         "; ".join(part for part in (row.licence or "not stated", row.licence_note or IMAGENET_NOTE) if part),
@@ -29,6 +31,14 @@ def card(row):
     yield "accuracy", "; ".join(map(accuracy, row.accuracy)) or "none published"
     yield "preprocessing", preprocessing(row)
     yield "usage", usage(row)
+
+
+def origin(row):
+    """Who made the weights, and where they lie."""
+    maker = ORIGINS.get(row.source, row.source)
+    if path_in_package(row):
+        return f"{maker}; the weights come with it"
+    return f"{maker}: " + ", ".join(file.url for file in row.files)
 
 
 def accuracy(figures):

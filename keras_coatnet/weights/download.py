@@ -30,6 +30,7 @@ from keras_coatnet.weights.cache import (
 )
 from keras_coatnet.weights.formats.file import guess_content
 from keras_coatnet.weights.formats.whole import find_break
+from keras_coatnet.weights.in_package import path_in_package
 from keras_coatnet.weights.part_file import PartFile
 from keras_coatnet.weights.progress import visible_progress
 from keras_coatnet.weights.transport import Settings, SourceFailed, Stated, receive, session
@@ -45,6 +46,8 @@ class DownloadError(OSError):
 def fetch(row, progress=None, *, verify=False, settings=None):
     """The path of a row's weights in the cache, downloaded if they are not there; always checked.
 
+    Weights that come with the package are given as they lie there.
+
     Args:
         row: `ManifestRow`.
         progress: `Progress`; None draws a bar where someone is looking and writes one line elsewhere.
@@ -54,6 +57,9 @@ def fetch(row, progress=None, *, verify=False, settings=None):
     Raises: DownloadError where no address gives the file, or none may be asked (KERAS_COATNET_OFFLINE=1); CacheError
         where the cache cannot be written. Both are OSErrors.
     """
+    path = path_in_package(row)
+    if path is not None:
+        return path
     files = readable_files(row)
     path, _ = find_cached(row, files, verify)
     if path is not None:

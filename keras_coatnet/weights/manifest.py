@@ -46,7 +46,10 @@ class WeightFile:
 
 @dataclasses.dataclass(frozen=True)
 class Accuracy:
-    """Published top-1 and top-5 on ImageNet-1k's validation images, in percent, at `input_size`; by `source`."""
+    """Published top-1 and top-5 in percent, at `input_size`, by `source`.
+
+    On ImageNet-1k's validation images, or Tiny-ImageNet's for what was trained on that.
+    """
 
     input_size: int
     top1: float

@@ -8,6 +8,7 @@ from keras_coatnet.weights.checkpoint import load_file, read_for
 from keras_coatnet.weights.converted import load_converted, store_converted
 from keras_coatnet.weights.download import fetch
 from keras_coatnet.weights.formats.file import CheckpointFile
+from keras_coatnet.weights.in_package import path_in_package
 from keras_coatnet.weights.manifest import ManifestRow, find_rows, nearest_row
 from keras_coatnet.weights.name_table import NameTable
 from keras_coatnet.weights.progress import visible_progress
@@ -74,7 +75,10 @@ def existing_file(pretrained, variant):
 
 
 def read_row(row, name_tables, spec, build):
-    """A row's weights, from the converted file of the cache where there is a sound one."""
+    """A row's weights: the package's own, or from the converted file of the cache where there is a sound one."""
+    path = path_in_package(row)
+    if path is not None:
+        return read_for(spec, name_tables, path)
     path = load_converted(row)
     if path is not None:
         try:
