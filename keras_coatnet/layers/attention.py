@@ -5,12 +5,13 @@ from keras import ops
 
 from keras_coatnet.layers.arguments import check_choice, check_counts, check_rates
 from keras_coatnet.layers.attention_map import AttentionMap
-from keras_coatnet.layers.composite import CompositeLayer, at_least_float32
+from keras_coatnet.layers.composite import at_least_float32
 from keras_coatnet.layers.constant_position import ConstantPositionBias
 from keras_coatnet.layers.dropout import Dropout
 from keras_coatnet.layers.initializers import serialize_initializer
 from keras_coatnet.layers.pointwise import pointwise
 from keras_coatnet.layers.relative_position import LogOffsetPositionBias, RelativePositionBiasTable
+from keras_coatnet.layers.rematerialization import RematerializingLayer
 from keras_coatnet.layers.table_resize import RULES
 
 RELATIVE_POSITIONS = ("table", "mlp", "constant", None)
@@ -18,7 +19,7 @@ BIAS_PLACES = ("before_softmax", "after_softmax")
 
 
 @keras.saving.register_keras_serializable(package="keras_coatnet")
-class RelativeMultiHeadSelfAttention(CompositeLayer):
+class RelativeMultiHeadSelfAttention(RematerializingLayer):
     """Self-attention over all pixels of a map, with a bias that depends on the offset between two pixels.
 
     before_softmax: y_i = sum_j softmax_j(q_i . k_j / sqrt(d) + w[i - j]) v_j   (the paper's y^pre)
@@ -37,6 +38,8 @@ class RelativeMultiHeadSelfAttention(CompositeLayer):
         qkv_bias, output_bias: whether the two projections have biases.
         attention_dropout_rate: on the attention map. dropout_rate: on the result.
         kernel_initializer, output_initializer, table_initializer: None is Glorot uniform, and zeros for the table.
+        rematerialize: whether attention maps are made again for the gradients instead of being kept, where nothing is
+            dropped from them.
 
     The kernel of `qkv` holds, head by head, the columns of q, of k and of v.
 
@@ -132,9 +135,18 @@ class RelativeMultiHeadSelfAttention(CompositeLayer):
 
     def call(self, x, training=None):
         height, width = ops.shape(x)[1], ops.shape(x)[2]
-        q, k, v = self._project(x)
-        weights = self._attend(q, k, x, training)
-        y = ops.matmul(self.attention_dropout(weights, training=training), v)  # (B, heads, N, d)
+
+        def mix(q, k, v, *bias):
+            weights = self._attend(q, k, *bias)
+            return ops.matmul(self.attention_dropout(weights, training=training), v)  # (B, heads, N, d)
+
+        y = self.run_part(
+            mix,
+            *self._project(x),
+            *self._position_bias(x, training),
+            training=training,
+            dropout_rate=self.attention_dropout_rate,
+        )
         y = ops.reshape(ops.transpose(y, (0, 2, 1, 3)), (-1, height, width, self.num_heads * self.head_dim))
         return self.dropout(self.projection(y), training=training)
 
@@ -142,7 +154,7 @@ class RelativeMultiHeadSelfAttention(CompositeLayer):
         """What each pixel reads, of what `call` takes: an `AttentionMap`."""
         height, width = ops.shape(x)[1], ops.shape(x)[2]
         q, k, _ = self._project(x)
-        weights = self._attend(q, k, x, training=False)
+        weights = self._attend(q, k, *self._position_bias(x, training=False))
         return AttentionMap(ops.reshape(weights, (-1, self.num_heads, height, width, height, width)))
 
     def _project(self, x):
@@ -152,15 +164,19 @@ class RelativeMultiHeadSelfAttention(CompositeLayer):
         qkv = ops.transpose(qkv, (0, 2, 1, 3))  # (B, heads, N, 3d)
         return qkv[..., :d], qkv[..., d : 2 * d], qkv[..., 2 * d :]
 
-    def _attend(self, q, k, x, training):
+    def _position_bias(self, x, training):
+        """The bias of each pair of pixels, (heads, N, N), as a list of one; an empty list where there is none."""
+        return [] if self.relative_position_bias is None else [self.relative_position_bias(x, training=training)]
+
+    def _attend(self, q, k, bias=None):
         """Softmax over the keys and the position's share, in float32: (B, heads, N, N) in the dtype of `q`."""
         if self.scale_queries:
             q = q * (self.head_dim**-0.5)
         logits = ops.matmul(q, ops.transpose(k, (0, 1, 3, 2)))  # (B, heads, N, N)
         precise = ops.cast(logits, at_least_float32(logits.dtype))
-        if self.relative_position_bias is None:
+        if bias is None:
             return ops.cast(_softmax(precise), logits.dtype)
-        bias = ops.cast(self.relative_position_bias(x, training=training), precise.dtype)
+        bias = ops.cast(bias, precise.dtype)
         if self.bias_place == "before_softmax":
             weights = _softmax(precise + bias)
         else:

@@ -5,15 +5,16 @@ from keras import ops
 
 from keras_coatnet.layers.arguments import check_counts, check_rates
 from keras_coatnet.layers.attention_map import FactorizedAttentionMap
-from keras_coatnet.layers.composite import CompositeLayer, at_least_float32
+from keras_coatnet.layers.composite import at_least_float32
 from keras_coatnet.layers.conv_position import convolve_values
 from keras_coatnet.layers.dropout import Dropout
 from keras_coatnet.layers.initializers import serialize_initializer
 from keras_coatnet.layers.pointwise import pointwise
+from keras_coatnet.layers.rematerialization import RematerializingLayer
 
 
 @keras.saving.register_keras_serializable(package="keras_coatnet")
-class FactorizedAttention(CompositeLayer):
+class FactorizedAttention(RematerializingLayer):
     """Attention whose cost grows with the number of tokens, not with its square.
 
     Keys are softmaxed over the tokens, keys and values make one d x d matrix a head, and queries read that:
@@ -25,6 +26,8 @@ class FactorizedAttention(CompositeLayer):
         qkv_bias, output_bias: whether the two projections have biases.
         attention_dropout_rate: on the softmaxed keys. dropout_rate: on the result.
         kernel_initializer: of both projections; None is Glorot uniform.
+        rematerialize: whether all between the projections is made again for the gradients instead of being kept, where
+            nothing is dropped from the keys.
 
     The kernel of `qkv` holds the columns of q, of k and of v of all heads, in this order.
 
@@ -71,10 +74,18 @@ class FactorizedAttention(CompositeLayer):
     def call(self, tokens, windows=None, sides=None, training=None):
         if windows is not None and sides is None:
             raise ValueError("windows need the sides (H, W) of the map that the last tokens are; got sides=None.")
-        q, k, v = self._project(tokens)
-        y = self._attend(q, k, v, training)
-        if windows is not None:
-            y = add_to_map(y, self._see_positions(q, v, windows, sides))
+
+        def mix(q, k, v, *windows):
+            y = self._attend(q, k, v, training)
+            return add_to_map(y, self._see_positions(q, v, windows, sides)) if windows else y
+
+        y = self.run_part(
+            mix,
+            *self._project(tokens),
+            *(windows or ()),
+            training=training,
+            dropout_rate=self.attention_dropout_rate,
+        )
         return self.dropout(self.projection(y), training=training)
 
     def attention_map(self, tokens, windows=None, sides=None, training=None):

@@ -5,17 +5,17 @@ from keras import ops
 
 from keras_coatnet.layers.activation import activation_name, get_activation
 from keras_coatnet.layers.arguments import check_rates
-from keras_coatnet.layers.composite import CompositeLayer
 from keras_coatnet.layers.drop_path import DropPath
 from keras_coatnet.layers.factorized_attention import FactorizedAttention
 from keras_coatnet.layers.initializers import serialize_initializer
 from keras_coatnet.layers.normalization import check_norms, normalization
 from keras_coatnet.layers.perceptron import Perceptron
+from keras_coatnet.layers.rematerialization import RematerializingLayer
 from keras_coatnet.layers.serial_block import join, sides_of, split
 
 
 @keras.saving.register_keras_serializable(package="keras_coatnet")
-class ParallelBlock(CompositeLayer):
+class ParallelBlock(RematerializingLayer):
     """Every scale attends to itself; what it finds is resized to all other scales and added to theirs.
 
     x_s <- x_s + sum_t resize(attention_t(norm_t(x_t))), then x_s <- x_s + mlp(norm_s(x_s)). Maps are resized bilinearly
@@ -27,7 +27,7 @@ class ParallelBlock(CompositeLayer):
         num_heads, expansion, activation, qkv_bias, norm_epsilon: see `SerialBlock`.
         norm: kind of its norms, or one kind each for those of the attentions and of the perceptron.
         drop_path_rate: of each branch at each scale, with draws of their own.
-        attention_dropout_rate, dropout_rate, kernel_initializer: see `SerialBlock`.
+        attention_dropout_rate, dropout_rate, kernel_initializer, rematerialize: see `SerialBlock`.
 
     Call: (image_maps, class_tokens, windows): lists with one entry a scale, see `SerialBlock`.
 
@@ -72,6 +72,7 @@ class ParallelBlock(CompositeLayer):
         shared = {
             "dropout_rate": self.dropout_rate,
             "kernel_initializer": self.kernel_initializer,
+            "rematerialize": self.rematerialize,
             "dtype": self.dtype_policy,
         }
         tokens_shape = (None, None, width)

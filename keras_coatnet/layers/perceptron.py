@@ -4,14 +4,14 @@ import keras
 
 from keras_coatnet.layers.activation import activation_name, get_activation
 from keras_coatnet.layers.arguments import check_counts, check_rates
-from keras_coatnet.layers.composite import CompositeLayer
 from keras_coatnet.layers.dropout import Dropout
 from keras_coatnet.layers.initializers import serialize_initializer
 from keras_coatnet.layers.pointwise import pointwise
+from keras_coatnet.layers.rematerialization import RematerializingLayer
 
 
 @keras.saving.register_keras_serializable(package="keras_coatnet")
-class Perceptron(CompositeLayer):
+class Perceptron(RematerializingLayer):
     """Two linear maps over the channels with an activation between them, dropout behind each.
 
     Args:
@@ -20,6 +20,8 @@ class Perceptron(CompositeLayer):
         use_bias: of both maps.
         dropout_rate: behind the activation and on the result.
         kernel_initializer: None is Glorot uniform.
+        rematerialize: whether the hidden channels are made again for the gradients instead of being kept, where nothing
+            is dropped from them.
 
     Shapes: (..., C) -> (..., C).
     Source: arXiv 1706.03762, section 3.3.
@@ -49,8 +51,12 @@ class Perceptron(CompositeLayer):
         self.projection.build((*input_shape[:-1], self.hidden_width))
 
     def call(self, x, training=None):
-        hidden = self.hidden_dropout(self.activation(self.expansion(x)), training=training)
-        return self.dropout(self.projection(hidden), training=training)
+        def feed_forward(x):
+            hidden = self.hidden_dropout(self.activation(self.expansion(x)), training=training)
+            return self.projection(hidden)
+
+        y = self.run_part(feed_forward, x, training=training, dropout_rate=self.dropout_rate)
+        return self.dropout(y, training=training)
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)

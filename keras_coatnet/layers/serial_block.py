@@ -5,16 +5,16 @@ from keras import ops
 
 from keras_coatnet.layers.activation import activation_name, get_activation
 from keras_coatnet.layers.arguments import check_rates
-from keras_coatnet.layers.composite import CompositeLayer
 from keras_coatnet.layers.drop_path import DropPath
 from keras_coatnet.layers.factorized_attention import FactorizedAttention
 from keras_coatnet.layers.initializers import serialize_initializer
 from keras_coatnet.layers.normalization import check_norms, normalization
 from keras_coatnet.layers.perceptron import Perceptron
+from keras_coatnet.layers.rematerialization import RematerializingLayer
 
 
 @keras.saving.register_keras_serializable(package="keras_coatnet")
-class SerialBlock(CompositeLayer):
+class SerialBlock(RematerializingLayer):
     """Factorised attention and a perceptron, each a residual branch behind its norm, on a map and its class token.
 
     Args:
@@ -26,6 +26,7 @@ class SerialBlock(CompositeLayer):
         drop_path_rate: of both branches, with draws of their own.
         attention_dropout_rate: on softmaxed keys. dropout_rate: on the attention's result and in the perceptron.
         kernel_initializer: of all linear maps; None is Glorot uniform.
+        rematerialize: see `FactorizedAttention` and `Perceptron`.
 
     Call: (image_map, class_token, windows): `windows` is what the scale's `ConvRelativePosition` gives.
 
@@ -64,7 +65,12 @@ class SerialBlock(CompositeLayer):
 
     def build(self, image_map_shape, class_token_shape=None, windows_shape=None):
         dtype, width = self.dtype_policy, image_map_shape[-1]
-        shared = {"dropout_rate": self.dropout_rate, "kernel_initializer": self.kernel_initializer, "dtype": dtype}
+        shared = {
+            "dropout_rate": self.dropout_rate,
+            "kernel_initializer": self.kernel_initializer,
+            "rematerialize": self.rematerialize,
+            "dtype": dtype,
+        }
         norm = {"epsilon": self.norm_epsilon, "momentum": None, "dtype": dtype}
         self.attention_norm = normalization(self.attention_norm_kind, name="attention_norm", **norm)
         self.attention = FactorizedAttention(

@@ -5,7 +5,6 @@ import keras
 from keras_coatnet.layers.activation import activation_name, get_activation
 from keras_coatnet.layers.arguments import check_choice, check_counts, check_rates
 from keras_coatnet.layers.attention import RelativeMultiHeadSelfAttention
-from keras_coatnet.layers.composite import CompositeLayer
 from keras_coatnet.layers.drop_path import DropPath
 from keras_coatnet.layers.dropout import Dropout
 from keras_coatnet.layers.initializers import serialize_initializer
@@ -13,10 +12,11 @@ from keras_coatnet.layers.layer_scale import LayerScale
 from keras_coatnet.layers.normalization import check_norms, normalization, normalize
 from keras_coatnet.layers.pointwise import pointwise
 from keras_coatnet.layers.pooling import POOLS, check_same_size, pool, pooled_size
+from keras_coatnet.layers.rematerialization import RematerializingLayer
 
 
 @keras.saving.register_keras_serializable(package="keras_coatnet")
-class TransformerBlock(CompositeLayer):
+class TransformerBlock(RematerializingLayer):
     """Relative attention and a two-layer perceptron, each a residual branch behind its norm.
 
     p = norm(x);  x <- shortcut(x) + attention(pool(p));  x <- x + mlp(norm(x))
@@ -44,6 +44,8 @@ class TransformerBlock(CompositeLayer):
         drop_path_rate: of both branches, with draws of their own.
         attention_dropout_rate: on attention maps. dropout_rate: on the attention's result and inside the perceptron.
         kernel_initializer, output_initializer, table_initializer: None is Glorot uniform, and zeros for the table.
+        rematerialize: whether attention maps and the perceptron's hidden maps are made again for the gradients instead
+            of being kept, where nothing is dropped from them.
 
     Shapes: (B, H, W, C) -> (B, H', W', width), H' as the pool has it.
     Raises: ValueError for an unknown pool or norm, and what `RelativeMultiHeadSelfAttention` raises.
@@ -128,6 +130,7 @@ class TransformerBlock(CompositeLayer):
             kernel_initializer=kernel_initializer,
             output_initializer=output_initializer,
             table_initializer=table_initializer,
+            rematerialize=self.rematerialize,
             name="attention",
             dtype=self.dtype_policy,
         )
@@ -172,9 +175,13 @@ class TransformerBlock(CompositeLayer):
 
     def call(self, x, training=None):
         x = self._attend(x, training)
+
+        def feed_forward(y):
+            hidden = self.mlp_dropout(self.activation(self.mlp_expansion(y)), training=training)
+            return self.mlp_projection(hidden)
+
         y = normalize(self.mlp_norm, x, training)
-        y = self.mlp_dropout(self.activation(self.mlp_expansion(y)), training=training)
-        y = self.mlp_projection(y)
+        y = self.run_part(feed_forward, y, training=training, dropout_rate=self.dropout_rate)
         if self.mlp_scale is not None:
             y = self.mlp_scale(y)
         return x + self.mlp_drop_path(y, training=training)

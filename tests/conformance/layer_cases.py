@@ -227,7 +227,7 @@ TRANSFORMER = [
     Case(
         "average_pool",
         layers.TransformerBlock,
-        {"width": 8, **HEADS, "strides": 2, "pool": "average", "table_resize": "geometric"},
+        {"width": 8, **HEADS, "strides": 2, "pool": "average", "table_resize": "geometric", "rematerialize": True},
         ODD,
         {"table_grid": (2, 3)},
     ),
@@ -400,7 +400,7 @@ COAT = [
         layers.ConvPositionEncoding,
         {"kernel_size": 5, "residual": False, "kernel_initializer": Normal(0.1)},
     ),
-    Case("eight_heads", layers.FactorizedAttention, {}, (2, 7, 16)),
+    Case("eight_heads", layers.FactorizedAttention, {"rematerialize": True}, (2, 7, 16)),
     Case(
         "dropping",
         layers.FactorizedAttention,
@@ -414,7 +414,7 @@ COAT = [
         },
         (2, 7, 8),
     ),
-    Case("gelu", layers.Perceptron, {"hidden_width": 16}, (2, 7, 8)),
+    Case("gelu", layers.Perceptron, {"hidden_width": 16, "rematerialize": True}, (2, 7, 8)),
     Case(
         "dropping",
         layers.Perceptron,
