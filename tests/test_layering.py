@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "keras_coatnet"
 
 # From bottom to top. A part may import from the parts of lower lines and from itself, never from its neighbours.
 LEVELS = (
-    {"version"},
+    {"version", "allocator"},
     {"layers", "images"},
     {"weights"},
     {"families"},

@@ -3,7 +3,6 @@
 import dataclasses
 import random
 import statistics
-import time
 
 # A measurement lasts at least so long: single calls of a few milliseconds scatter too much.
 SECONDS_A_MEASUREMENT = 0.5
@@ -31,38 +30,26 @@ class Timing:
         return statistics.median(ratios), min(ratios), max(ratios)
 
 
-def measure_in_turn(calls, rounds=5, seconds=SECONDS_A_MEASUREMENT, advance=lambda: None):
-    """Time calls in rounds, each once a round, in an order drawn anew: what ran before a call slows or speeds it.
+def measure_in_turn(measures, rounds=5, seconds=SECONDS_A_MEASUREMENT, advance=lambda: None):
+    """Measure in rounds, each thing once a round, in an order drawn anew: what ran before slows or speeds what is next.
 
     Args:
-        calls: {name: function without arguments}. Each runs once, untimed, before it is measured.
+        measures: {name: function from the seconds that it shall last at least to the seconds of one call}.
         rounds: how many; at least 1.
-        seconds: that each measurement of a call lasts at least; as many calls are made in it.
+        seconds: that each measurement lasts at least.
         advance: called after each measurement.
 
-    Returns: list of `Timing`, in the order of `calls`.
-    Raises: ValueError for no calls or no rounds.
+    Returns: list of `Timing`, in the order of `measures`.
+    Raises: ValueError for nothing to measure or no rounds.
     """
-    if not calls:
-        raise ValueError("Nothing to time: give at least one call.")
+    if not measures:
+        raise ValueError("Nothing to time: give at least one measure.")
     if rounds < 1:
         raise ValueError(f"rounds must be 1 or more; got {rounds}.")
-    found = {name: [] for name in calls}
+    found = {name: [] for name in measures}
     draw = random.Random(0)
     for _ in range(rounds):
-        for name in draw.sample(list(calls), len(calls)):
-            calls[name]()
-            found[name].append(seconds_of(calls[name], seconds))
+        for name in draw.sample(list(measures), len(measures)):
+            found[name].append(measures[name](seconds))
             advance()
     return [Timing(name, tuple(measured)) for name, measured in found.items()]
-
-
-def seconds_of(call, at_least):
-    """Seconds of one call, as the mean of as many as fill a time."""
-    start, calls = time.perf_counter(), 0
-    while True:
-        call()
-        calls += 1
-        elapsed = time.perf_counter() - start
-        if elapsed >= at_least:
-            return elapsed / calls

@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 
 
 def positive_integer(text):
@@ -41,3 +42,16 @@ def image_size(text):
     if len(sides) > 2 or not all(side.isascii() and side.isdigit() and int(side) for side in sides):
         raise argparse.ArgumentTypeError(f"must be N or HxW, whole numbers from 1 up; got {text!r}")
     return int(sides[0]), int(sides[-1])
+
+
+def core_numbers(text):
+    """(0, 1) of "0,1": cores of the processor."""
+    parts = text.split(",")
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise argparse.ArgumentTypeError(f"must be numbers of cores, such as 0,1; got {text!r}")
+    numbers = tuple(sorted({int(part) for part in parts}))
+    known = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    if not set(numbers) <= known:
+        shown = ",".join(map(str, sorted(known))) or "none: this system does not pin"
+        raise argparse.ArgumentTypeError(f"must be cores that this process may use ({shown}); got {text!r}")
+    return numbers

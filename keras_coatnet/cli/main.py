@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 
+from keras_coatnet.allocator import keep_freed_memory
 from keras_coatnet.cli import (
     benchmark,
     cache,
@@ -18,8 +19,11 @@ from keras_coatnet.cli import (
     train,
 )
 from keras_coatnet.cli.errors import BROKEN_PIPE, INTERRUPTED, WRONG_USAGE, UsageError
+from keras_coatnet.deploy.runtimes import is_exported
 from keras_coatnet.version import __version__
 
+# Those that compute with Keras in this process. What runs exported files has allocators of its own.
+WITH_KERAS = ("train", "evaluate", "predict")
 COMMANDS = (models, info, data, train, evaluate, predict, export, benchmark, convert, download, cache)
 
 
@@ -40,6 +44,9 @@ def main(arguments=None):
         after Ctrl-C.
     """
     options = make_parser().parse_args(arguments)
+    # Where the arguments are handed over, the process is somebody else's.
+    if arguments is None and options.command in WITH_KERAS and not is_exported(options.model or ""):
+        keep_freed_memory()
     try:
         code = options.run(options)
         sys.stdout.flush()

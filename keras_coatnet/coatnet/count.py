@@ -21,13 +21,18 @@ def count_coatnet(spec, input_shape=None):
     Returns: `Count`.
     Raises: ValueError for open sides, a size the spec cannot take, or a spec that cannot be built.
     """
+    return total(part_costs(spec, input_shape).values())
+
+
+def part_costs(spec, input_shape=None):
+    """{"stem", each block's name, "head": `Cost`} of what `count_coatnet` counts."""
     height, width, channels = sides_and_channels(spec, input_shape, check_input_sides)
-    costs = [count_stem(spec, (height, width), channels)]
+    costs = {"stem": count_stem(spec, (height, width), channels)}
     sides = stem_sizes(spec, (height, width))[-1]
     for block in plan_blocks(spec):
         sides, before = block_size(spec, block, sides), sides
-        costs.append(BLOCKS[block.kind](spec, block, before, sides))
-    return total([*costs, count_head(spec)])
+        costs[block.name] = BLOCKS[block.kind](spec, block, before, sides)
+    return {**costs, "head": count_head(spec)}
 
 
 def count_stem(spec, sides, channels):

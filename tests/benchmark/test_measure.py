@@ -7,21 +7,21 @@ from keras_coatnet.benchmark.measure import Timing, measure_in_turn
 pytestmark = pytest.mark.backend_free
 
 
-def test_every_round_has_each_call_once_untimed_and_once_timed_in_changing_order():
+def test_every_round_has_each_once_in_changing_order():
     made = []
-    calls = {name: lambda name=name: made.append(name) for name in "abc"}
-    timings = measure_in_turn(calls, rounds=8, seconds=0)
-    rounds = [made[start : start + 6] for start in range(0, len(made), 6)]
+    measures = {name: lambda at_least, name=name: made.append(name) or at_least for name in "abc"}
+    timings = measure_in_turn(measures, rounds=8, seconds=0.25)
+    rounds = [made[start : start + 3] for start in range(0, len(made), 3)]
     assert len(rounds) == 8
-    assert all(order[0::2] == order[1::2] and sorted(order[0::2]) == ["a", "b", "c"] for order in rounds)
+    assert all(sorted(order) == ["a", "b", "c"] for order in rounds)
     assert len({tuple(order) for order in rounds}) > 1
     assert [timing.name for timing in timings] == ["a", "b", "c"]
-    assert all(len(timing.seconds) == 8 and min(timing.seconds) >= 0 for timing in timings)
+    assert all(timing.seconds == (0.25,) * 8 for timing in timings)
 
 
 def test_progress_advances_once_a_measurement():
     steps = []
-    measure_in_turn({"a": lambda: None, "b": lambda: None}, rounds=2, seconds=0, advance=lambda: steps.append(1))
+    measure_in_turn({"a": float, "b": float}, rounds=2, advance=lambda: steps.append(1))
     assert len(steps) == 4
 
 
@@ -35,4 +35,4 @@ def test_nothing_to_time_is_refused():
     with pytest.raises(ValueError, match="Nothing to time"):
         measure_in_turn({})
     with pytest.raises(ValueError, match="rounds must be 1 or more; got 0"):
-        measure_in_turn({"a": lambda: None}, rounds=0)
+        measure_in_turn({"a": float}, rounds=0)
