@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_coatnet.layers import torch_forms
 from keras_coatnet.layers.arguments import check_choice
 from keras_coatnet.layers.initializers import Constant, get_depthwise_initializer
 
@@ -46,8 +47,7 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
         )
 
     def call(self, x):
-        y = convolve_depthwise(x, self.kernel, self.strides, self.dilation_rate, self.padding)
-        return y if self.bias is None else y + ops.cast(self.bias, y.dtype)
+        return convolve_depthwise(x, self.kernel, self.strides, self.dilation_rate, self.padding, self.bias)
 
     def compute_output_shape(self, input_shape):
         sides = (
@@ -63,13 +63,14 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
         return (input_shape[0], *sides, input_shape[3] * self.depth_multiplier)
 
 
-def convolve_depthwise(x, kernel, strides=(1, 1), dilation_rate=(1, 1), padding="symmetric"):
+def convolve_depthwise(x, kernel, strides=(1, 1), dilation_rate=(1, 1), padding="symmetric", bias=None):
     """Depthwise convolution in the fastest form; the only place that asks for a backend.
 
     Args:
         x: (B, H, W, C).
         kernel: (h, w, C, depth_multiplier), a variable or a tensor.
         strides, dilation_rate, padding: see `DepthwiseConv2D`, the first two a pair each.
+        bias: (C * depth_multiplier,) or None.
     """
     pads = tuple(
         padding_amounts(padding, ops.shape(x)[1 + axis], kernel.shape[axis], strides[axis], dilation_rate[axis])
@@ -77,11 +78,13 @@ def convolve_depthwise(x, kernel, strides=(1, 1), dilation_rate=(1, 1), padding=
     )
     backend = keras.backend.backend()
     if backend == "torch":
-        return torch_depthwise(x, kernel, strides, dilation_rate, pads)
+        return torch_forms.convolve_depthwise(x, kernel, bias, strides, pads, dilation_rate)
     refused_by_tensorflow = strides[0] != strides[1] or (max(strides) > 1 and max(dilation_rate) > 1)
     if (backend == "jax" and runs_on_cpu()) or (backend == "tensorflow" and refused_by_tensorflow):
-        return shifted_depthwise(x, kernel, strides, dilation_rate, pads)
-    return library_depthwise(x, kernel, strides, dilation_rate, padding, pads)
+        y = shifted_depthwise(x, kernel, strides, dilation_rate, pads)
+    else:
+        y = library_depthwise(x, kernel, strides, dilation_rate, padding, pads)
+    return y if bias is None else y + ops.cast(bias, y.dtype)
 
 
 def convolved_size(size, padding, kernel_size, stride, dilation_rate=1):
@@ -166,19 +169,3 @@ def shifted_depthwise(x, kernel, strides, dilation_rate, pads):
             product = ops.cast(shifted, accumulator_dtype) * kernel[i, j]
             total = product if total is None else total + product
     return ops.cast(total, x.dtype)
-
-
-def torch_depthwise(x, kernel, strides, dilation_rate, pads):
-    """PyTorch's grouped convolution on `x.permute(0, 3, 1, 2)`, which is a channels-last view and no copy."""
-    import torch.nn.functional as F
-
-    kernel = kernel.value if hasattr(kernel, "value") else kernel
-    kernel = kernel.to(x.dtype) if kernel.dtype != x.dtype else kernel
-    height, width, channels, multiplier = kernel.shape
-    weight = kernel.permute(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
-    image = x.permute(0, 3, 1, 2)
-    (top, bottom), (left, right) = pads
-    if (top, left) != (bottom, right):
-        image, top, left = F.pad(image, (left, right, top, bottom)), 0, 0
-    y = F.conv2d(image, weight, None, strides, (top, left), dilation_rate, groups=channels)
-    return y.permute(0, 2, 3, 1)

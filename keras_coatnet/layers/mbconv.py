@@ -7,7 +7,9 @@ from keras_coatnet.layers.arguments import check_choice, check_counts, check_rat
 from keras_coatnet.layers.composite import CompositeLayer
 from keras_coatnet.layers.depthwise import PADDINGS, DepthwiseConv2D, convolved_size
 from keras_coatnet.layers.drop_path import DropPath
+from keras_coatnet.layers.forward import forward
 from keras_coatnet.layers.initializers import serialize_initializer
+from keras_coatnet.layers.mbconv_inference import infer, may_infer
 from keras_coatnet.layers.normalization import check_norms, normalization, normalize
 from keras_coatnet.layers.pointwise import pointwise
 from keras_coatnet.layers.pooling import POOLS, check_same_size, pool, pooled_size
@@ -186,26 +188,35 @@ class MBConv(CompositeLayer):
         return [convolved_size(side, self.padding, self.kernel_size, strides) for side in sides]
 
     def call(self, x, training=None):
+        if may_infer(self, x, training):
+            return infer(self, x)
         y = self.prenorm_activation(normalize(self.prenorm, x, training))
-        shortcut = self._shortcut(x, y)
-        if self.stride_in == "pool":
-            y = pool(y, self.branch_pool, self.strides)
-        elif self.stride_in == "expand" and self.strides > 1:
-            # A strided 1x1 convolution reads every stride-th pixel and no other.
-            y = y[:, :: self.strides, :: self.strides, :]
-        y = self._normalize_and_activate(self.expansion_norm, self.expansion(y), training)
-        y = self.depthwise(y)
+        shortcut = self.shortcut_of(x, y)
+        y = self.stride_in_front(y)
+        y = self._normalize_and_activate(self.expansion_norm, forward(self.expansion, y), training)
+        y = forward(self.depthwise, y)
         if self.squeeze_excite is not None and self.squeeze_place == "before_norm":
-            y = self.squeeze_excite(y)
+            y = forward(self.squeeze_excite, y)
         y = self._normalize_and_activate(self.depthwise_norm, y, training)
         if self.squeeze_excite is not None and self.squeeze_place == "after_norm":
-            y = self.squeeze_excite(y)
-        return shortcut + self.drop_path(self.projection(y), training=training)
+            y = forward(self.squeeze_excite, y)
+        return shortcut + forward(self.drop_path, forward(self.projection, y), training=training)
 
-    def _shortcut(self, x, normalized):
+    def stride_in_front(self, y):
+        """What the expansion reads of a map: less of it where the stride is not the depthwise convolution's."""
+        if self.stride_in == "pool":
+            return pool(y, self.branch_pool, self.strides)
+        if self.stride_in == "expand" and self.strides > 1:
+            # A strided 1x1 convolution reads every stride-th pixel and no other.
+            return y[:, :: self.strides, :: self.strides, :]
+        return y
+
+    def shortcut_of(self, x, normalized):
+        """What is added to the branch, from the input and from what the opening norm makes of it."""
         if self.shortcut is None:
             return pool(x, self.shortcut_pool, self.strides)
-        return self.shortcut(pool(normalized if self.prenorm_shortcut else x, self.shortcut_pool, self.strides))
+        source = normalized if self.prenorm_shortcut else x
+        return forward(self.shortcut, pool(source, self.shortcut_pool, self.strides))
 
     def _normalize_and_activate(self, norm, x, training):
         if self.activation_first:

@@ -4,6 +4,7 @@ import keras
 
 from keras_coatnet.layers.affine import Affine
 from keras_coatnet.layers.arguments import check_choice
+from keras_coatnet.layers.forward import forward
 from keras_coatnet.layers.initializers import Constant
 
 NORMALIZATIONS = ("batch", "layer")
@@ -61,4 +62,5 @@ def normalize(norm, x, training):
     """`x` behind a layer of `normalization`; `x` itself behind None."""
     if norm is None:
         return x
-    return norm(x, training=training) if isinstance(norm, keras.layers.BatchNormalization) else norm(x)
+    learns = isinstance(norm, keras.layers.BatchNormalization)
+    return forward(norm, x, training=training) if learns else forward(norm, x)

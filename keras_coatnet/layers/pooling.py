@@ -2,6 +2,9 @@
 
 from keras import ops
 
+from keras_coatnet.layers import torch_forms
+from keras_coatnet.layers.forward import runs_natively
+
 POOLS = ("max", "average", "max3x3")
 
 
@@ -16,6 +19,8 @@ def pool(x, kind, stride):
     """
     if stride == 1:
         return x
+    if runs_natively(x) and torch_forms.has_pool(x, kind, stride):
+        return torch_forms.pool(x, kind, stride)
     if kind == "average":
         return ops.average_pool(x, stride, stride, padding="valid", data_format="channels_last")
     if kind == "max":

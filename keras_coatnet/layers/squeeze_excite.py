@@ -6,6 +6,7 @@ from keras import ops
 from keras_coatnet.layers.activation import activation_name, get_activation
 from keras_coatnet.layers.arguments import check_counts
 from keras_coatnet.layers.composite import CompositeLayer
+from keras_coatnet.layers.forward import forward
 from keras_coatnet.layers.initializers import Constant, serialize_initializer
 from keras_coatnet.layers.pointwise import pointwise
 
@@ -49,9 +50,14 @@ class SqueezeExcite(CompositeLayer):
         self.beta = self.add_weight(name="beta", shape=(channels,), initializer=Constant(0.0), trainable=True)
 
     def call(self, x):
-        squeezed = ops.mean(x, axis=(1, 2), keepdims=True)  # (B, 1, 1, C)
-        gate = ops.sigmoid(self.expand(self.activation(self.reduce(squeezed))))
-        return x * (gate * self.gamma) + self.beta if self.affine else x * gate
+        y = x * self.gate(x)
+        return y + self.beta if self.affine else y
+
+    def gate(self, x):
+        """What every channel is weighed with: (B, H, W, C) -> (B, 1, 1, C)."""
+        squeezed = ops.mean(x, axis=(1, 2), keepdims=True)
+        gate = ops.sigmoid(forward(self.expand, self.activation(forward(self.reduce, squeezed))))
+        return gate * self.gamma if self.affine else gate
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -3,12 +3,15 @@
 import keras
 from keras import ops
 
+from keras_coatnet.layers import torch_forms
 from keras_coatnet.layers.activation import activation_name, get_activation
 from keras_coatnet.layers.arguments import check_choice, check_counts
 from keras_coatnet.layers.composite import CompositeLayer
-from keras_coatnet.layers.depthwise import PADDINGS, convolved_size
+from keras_coatnet.layers.depthwise import PADDINGS, convolved_size, padding_amounts
+from keras_coatnet.layers.forward import may_skip_keras
 from keras_coatnet.layers.initializers import Constant, get_initializer, serialize_initializer
 from keras_coatnet.layers.normalization import check_norms, normalization, normalize
+from keras_coatnet.layers.torch_folding import fold, may_fold, overwrite
 
 
 @keras.saving.register_keras_serializable(package="keras_coatnet")
@@ -104,14 +107,27 @@ class Stem(CompositeLayer):
         )
 
     def call(self, x, training=None):
-        for number in range(1, len(self.widths) + 1):
-            margin = self.kernel_sizes[number - 1] // 2
-            if self.padding == "symmetric" and margin:
-                x = ops.pad(x, [[0, 0], [margin, margin], [margin, margin], [0, 0]])
-            x = getattr(self, f"convolution{number}")(x)
-            if number < len(self.widths):
-                x = self._normalize_and_activate(getattr(self, f"norm{number}"), x, training)
-        return x
+        *inner, last = (getattr(self, f"convolution{number}") for number in range(1, len(self.widths) + 1))
+        for number, convolution in enumerate(inner, start=1):
+            norm = getattr(self, f"norm{number}")
+            if not self.activation_first and may_fold(convolution, norm, x, training):
+                x = overwrite(self.activation, self._convolve_natively(convolution, x, *fold(convolution, norm)))
+            else:
+                x = self._normalize_and_activate(norm, self._convolve(convolution, x), training)
+        return self._convolve(last, x)
+
+    def _convolve(self, convolution, x):
+        if may_skip_keras(convolution, x):
+            return self._convolve_natively(convolution, x, convolution.kernel, convolution.bias)
+        if self.padding == "symmetric":
+            margins = [[side // 2, side // 2] for side in convolution.kernel_size]
+            x = ops.pad(x, [[0, 0], *margins, [0, 0]])
+        return convolution(x)
+
+    def _convolve_natively(self, convolution, x, kernel, bias):
+        axes = zip(x.shape[1:3], convolution.kernel_size, convolution.strides, strict=True)
+        pads = [padding_amounts(self.padding, *axis, dilation_rate=1) for axis in axes]
+        return torch_forms.convolve(x, kernel, bias, convolution.strides, pads)
 
     def _normalize_and_activate(self, norm, x, training):
         if self.activation_first:

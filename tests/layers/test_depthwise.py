@@ -9,13 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from running import BACKEND, gradients, image, run, run_tensor
 
-from keras_coatnet.layers import DepthwiseConv2D
+from keras_coatnet.layers import DepthwiseConv2D, torch_forms
 from keras_coatnet.layers.depthwise import (
     convolved_size,
     library_depthwise,
     padding_amounts,
     shifted_depthwise,
-    torch_depthwise,
 )
 
 SHAPE = (2, 6, 9, 3)
@@ -50,8 +49,8 @@ def forms():
         "library": library_depthwise,
     }
     if BACKEND == "torch":
-        found["torch"] = lambda x, kernel, strides, dilation, padding, pads: torch_depthwise(
-            x, kernel, strides, dilation, pads
+        found["torch"] = lambda x, kernel, strides, dilation, padding, pads: torch_forms.convolve_depthwise(
+            x, kernel, None, strides, pads, dilation
         )
     return found
 

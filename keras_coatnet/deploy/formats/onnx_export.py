@@ -5,6 +5,8 @@ import functools
 import logging
 import warnings
 
+from keras_coatnet.layers.forward import plain_forms
+
 OPSET = 20
 INPUT_NAME = "images"
 
@@ -32,7 +34,8 @@ def trace(model, batch_size=None):
     # Two, since PyTorch takes a one for a number that never changes.
     images = torch.zeros((batch_size or 2, *model.input_shape[1:]), dtype=getattr(torch, model.input.dtype))
     dynamic_shapes = None if batch_size else [({0: torch.export.Dim("batch")},)]
-    with _quietly(), torch.no_grad():
+    # The steps of `rewrite` know the layers' plain forms.
+    with _quietly(), plain_forms(), torch.no_grad():
         program = torch.onnx.export(
             model.eval(), (images,), dynamo=True, opset_version=OPSET, dynamic_shapes=dynamic_shapes, verbose=False
         )

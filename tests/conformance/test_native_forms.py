@@ -1,0 +1,93 @@
+"""Every layer in PyTorch's own operations is what it is in Keras': values, gradients, statistics."""
+
+import keras
+import numpy as np
+import pytest
+from agreement import assert_close
+from layer_cases import CASES, RATES
+from running import BACKEND, gradients, image, randomize, run, to_numpy
+
+from keras_coatnet import layers
+from keras_coatnet.layers.forward import plain_forms
+
+pytestmark = pytest.mark.skipif(BACKEND != "torch", reason="the other backends have no native forms")
+TRAINABLE = [case for case in CASES if case.layer is not layers.ConstantPositionBias]
+each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+
+
+def without_chance(case):
+    """A layer of the case that drops nothing, with random weights."""
+    rates = [name for name in case.make().get_config() if name in RATES]
+    layer = case.make(**dict.fromkeys(rates, 0.0))
+    layer.build(case.shape)
+    randomize(layer)
+    return layer
+
+
+def statistics_of(layer):
+    return [to_numpy(weight.value) for weight in layer.non_trainable_weights]
+
+
+@each_case
+def test_outputs_agree_and_the_input_stays(case):
+    layer, x = without_chance(case), image(case.shape)
+    found = run(layer, x)
+    np.testing.assert_array_equal(x, image(case.shape))
+    with plain_forms():
+        assert_close(found, run(layer, x), 1e-6)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("case", TRAINABLE, ids=lambda case: case.id)
+def test_gradients_and_statistics_agree(case, training):
+    found, expected = without_chance(case), without_chance(case)
+    of_weights, of_input = gradients(found, image(case.shape), training)
+    with plain_forms():
+        expected_of_weights, expected_of_input = gradients(expected, image(case.shape), training)
+    scale = max(np.abs(gradient).max() for gradient in [*expected_of_weights, expected_of_input])
+    for ours, theirs in zip([*of_weights, of_input], [*expected_of_weights, expected_of_input], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * scale)
+    for ours, theirs in zip(statistics_of(found), statistics_of(expected), strict=True):
+        assert_close(ours, theirs, 1e-6)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_block_is_one_call_of_keras(monkeypatch, training):
+    layer = layers.MBConv(8, 16, squeeze_width=2)
+    layer.build((2, 5, 6, 8))
+    called, call = [], keras.layers.Layer.__call__
+    monkeypatch.setattr(
+        keras.layers.Layer, "__call__", lambda self, *a, **k: called.append(self) or call(self, *a, **k)
+    )
+    run(layer, image((2, 5, 6, 8)), training)
+    assert called == [layer]
+
+
+def test_low_rank_updates_are_applied():
+    layer = without_chance(next(case for case in CASES if case.layer is layers.MBConv))
+    x = image((2, 4, 6, 8))
+    before = run(layer, x)
+    layer.projection.enable_lora(2)
+    layer.projection.lora_kernel_b.assign(np.full(layer.projection.lora_kernel_b.shape, 0.1))
+    found = run(layer, x)
+    assert np.abs(found - before).max() > 0.01
+    with plain_forms():
+        assert_close(found, run(layer, x), 1e-6)
+
+
+def test_regularizers_of_activity_are_asked():
+    layer = layers.MBConv(8, 16)
+    layer.build((2, 5, 6, 8))
+    layer.projection.activity_regularizer = keras.regularizers.L2(0.1)
+    run(layer, image((2, 5, 6, 8)))
+    assert len(layer.losses) == 1
+
+
+def test_a_compiled_block_gives_the_same():
+    import torch
+
+    layer = without_chance(next(case for case in CASES if case.layer is layers.MBConv))
+    x = torch.from_numpy(image((2, 4, 6, 8)))
+    with torch.no_grad():
+        found = torch.compile(layer.call, backend="eager", fullgraph=True)(x, training=False)
+        assert_close(to_numpy(found), to_numpy(layer(x)), 1e-6)
