@@ -57,6 +57,8 @@ def check_heads(spec):
         raise ValueError(
             f"windows of {spec.name} must have num_heads={spec.num_heads} heads together; got {spec.windows!r}."
         )
+    if len({side for side, _ in spec.windows}) != len(spec.windows):
+        raise ValueError(f"windows of {spec.name} must have sides of their own; got {spec.windows!r}.")
     for side in (spec.position_kernel_size, *(side for side, _ in spec.windows)):
         if side % 2 == 0:
             raise ValueError(f"Windows of {spec.name} must have odd sides; got {side}. Nearest: {side - 1}.")

@@ -50,7 +50,9 @@ class TokenAggregation(keras.layers.Layer):
         self.bias = self.add_weight(name="bias", shape=(1,), initializer=UniformFanIn(fan_in=scales))
 
     def call(self, x):
-        return ops.sum(x * ops.cast(self.kernel, x.dtype), axis=1) + ops.cast(self.bias, x.dtype)
+        # Spread out: LiteRT's converter moves what is added before a Dense layer through it, and fails on one number.
+        bias = ops.broadcast_to(ops.cast(self.bias, x.dtype), x.shape[-1:])
+        return ops.sum(x * ops.cast(self.kernel, x.dtype), axis=1) + bias
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], input_shape[2])

@@ -68,8 +68,8 @@ class ConvRelativePosition(CompositeLayer):
 
     Shapes: (B, H, W, C) -> [(3, 3, 2d, 1), (2d,), (5, 5, 3d, 1), (3d,), (7, 7, 3d, 1), (3d,)] for eight heads of d
         channels: a kernel and a bias each window; only the channels of the input are used.
-    Raises: ValueError where the windows' heads are not `num_heads`, for an even side, or channels that heads do not
-        divide.
+    Raises: ValueError where the windows' heads are not `num_heads`, for an even side or one that stands twice, or
+        channels that heads do not divide.
     Source: CoaT, arXiv 2104.06399, section 3.1, equation 7.
     """
 
@@ -81,6 +81,8 @@ class ConvRelativePosition(CompositeLayer):
         self.kernel_initializer = kernel_initializer
         for side, _ in self.windows:
             check_odd("a window's side", side)
+        if len({side for side, _ in self.windows}) != len(self.windows):
+            raise ValueError(f"windows must have sides of their own; got {self.windows}.")
         if sum(heads for _, heads in self.windows) != num_heads:
             raise ValueError(f"windows must have num_heads={num_heads} heads together; got {self.windows}.")
 
@@ -99,7 +101,7 @@ class ConvRelativePosition(CompositeLayer):
         return [ops.cast(value, self.compute_dtype) for value in values]
 
     def offset_values(self, sides=None):
-        """The windows as pictures, each the mean of its head's channels.
+        """The windows as pictures, each the mean of its head's channels; turned around, as tables of offsets are.
 
         Shapes: -> (heads, side, side), the largest window's side.
         """
@@ -110,7 +112,8 @@ class ConvRelativePosition(CompositeLayer):
             means = ops.mean(ops.reshape(kernel, (side, side, heads, -1)), axis=-1)
             edge = (largest - side) // 2
             pictures.append(ops.pad(ops.transpose(means, (2, 0, 1)), [[0, 0], [edge, edge], [edge, edge]]))
-        return ops.concatenate(pictures, axis=0)
+        # A window says what is read below and to the right; a table, who reads from there.
+        return ops.flip(ops.concatenate(pictures, axis=0), axis=(1, 2))
 
     def compute_output_shape(self, input_shape):
         head_dim = input_shape[-1] // self.num_heads

@@ -157,6 +157,7 @@ def test_channels_first_is_turned_around():
         ({"parallel_depth": -1}, "whole number from 0 up; got -1"),
         ({"windows": ((3, 8), (5, 1))}, "num_heads=8 heads together"),
         ({"windows": ((4, 8),)}, "odd sides; got 4"),
+        ({"windows": ((3, 4), (3, 4))}, r"sides of their own; got \(\(3, 4\), \(3, 4\)\)"),
         ({"mlp_ratios": (8, 0, 4, 4)}, "mlp_ratios of coat_mini must be above 0"),
         ({"drop_path_rate": 1.0}, "at least 0 and below 1; got 1.0"),
         ({"activation": "gelo"}, "Nearest: gelu"),

@@ -5,21 +5,25 @@ from pathlib import Path
 import h5py
 import pytest
 
-from keras_coatnet.coatnet.builder import build_model
-from keras_coatnet.coatnet.spec import narrow_spec
-from keras_coatnet.registry import get_spec
+import keras_coatnet as kc
 
 GOLDEN = Path(__file__).parents[1] / "goldens" / "weights_h5_keys.txt"
 # MBConv with a table, ConvNeXt blocks, the network over log offsets, a hidden head: all that has weights of its own.
-VARIANTS = ("coatnet_0", "coatnext_nano_rw", "coatnet_rmlp_2_rw", "coatnet_0_timm")
-DEPTHS, WIDTHS, STEMS = (1, 1, 2, 1), (32, 64, 64, 96), {"coatnet_0": 8}
+# Serial blocks with a head on one class token; parallel blocks with a head on three.
+VARIANTS = ("coatnet_0", "coatnext_nano_rw", "coatnet_rmlp_2_rw", "coatnet_0_timm", "coat_lite_tiny", "coat_mini")
+DEPTHS, WIDTHS, STEM = (1, 1, 2, 1), (32, 64, 64, 96), (8, 16)
+TWINS = {
+    "coatnet_0": (DEPTHS, WIDTHS, 8),
+    "coat_lite_tiny": (DEPTHS, (8, 16, 24, 32)),
+    "coat_mini": ((*DEPTHS, 2), (8, 16, 16, 16)),
+}
 
 
 def stored_keys(name, folder):
     """["key shape", ...] of the file of a narrow twin, in the file's order."""
-    twin = narrow_spec(get_spec(name), DEPTHS, WIDTHS, STEMS.get(name, (8, 16)))
+    twin = kc.narrow(name, *TWINS.get(name, (DEPTHS, WIDTHS, STEM)))
     path = folder / "twin.weights.h5"
-    build_model(twin, input_shape=(64, 96, 3)).save_weights(path)
+    kc.build(twin, input_shape=(64, 96, 3)).save_weights(path)
     found = []
 
     def note(key, entry):
