@@ -1,6 +1,7 @@
 """What would run on a TPU is lowered for one, without one: forward pass and training step."""
 
 import keras
+import numpy as np
 import pytest
 
 import keras_coatnet as kc
@@ -32,7 +33,9 @@ def test_forward_and_training_step_lower_for_tpus(name, monkeypatch):
     model.compile(
         **get_recipe("paper_in1k").replace(batch_size=8, warmup_epochs=0, warmup_steps=0).compile_args(model, 100, 2)
     )
-    batch = (jax.ShapeDtypeStruct((8, 32, 64, 3), "float32"), jax.ShapeDtypeStruct((8, 4), "float32"))
+    batch = tuple(jax.ShapeDtypeStruct(shape, "float32") for shape in ((8, 32, 64, 3), (8, 4)))
+    # Metrics make their variables when they first see a batch.
+    model._symbolic_build(data_batch=tuple(np.zeros(each.shape, "float32") for each in batch))
 
     def forward(trainable, others, images):
         return model.stateless_call(trainable, others, images, training=False)[0]
