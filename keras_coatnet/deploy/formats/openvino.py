@@ -27,7 +27,8 @@ def write(model, path, request):
     with tempfile.TemporaryDirectory() as folder:
         between = os.path.join(folder, "model.onnx")
         ir.save(to_onnx(model, request.batch_size, channels_first=False), between)
-        converted = openvino.convert_model(between)
+        # Not `convert_model`: that reports to its makers, by processes that may outlive this one.
+        converted = openvino.Core().read_model(between)
         converted.set_rt_info(json.dumps(request.metadata, ensure_ascii=False), [METADATA_KEY])
         openvino.save_model(converted, path, compress_to_fp16=request.quantization == "float16")
 
