@@ -37,6 +37,15 @@ class CoaTModel(FamilyModel):
         return [layer for layer in self.layers if layer.name in names]
 
     @property
+    def deciding_layers(self):
+        """{"stage1": name of its position encoding, ...}
+
+        In front of each block it gives the map that the block reads; of what the last block makes of the last maps, the
+        classifier reads the class tokens alone.
+        """
+        return {scale.prefix: f"{scale.prefix}_position_encoding" for scale in plan_scales(self.known_spec)}
+
+    @property
     def stage_tensors(self):
         """Symbolic maps of each scale without class tokens, un-normed: a list.
 

@@ -37,10 +37,15 @@ class CoAtNetModel(FamilyModel):
         return [layer for layer in self.layers if layer.name in names]
 
     @property
+    def deciding_layers(self):
+        """{"stem": "stem", "stage1": name of its last block, ...}"""
+        last_of_stage = {f"stage{block.stage}": block.name for block in plan_blocks(self.known_spec)}
+        return {"stem": "stem", **last_of_stage}
+
+    @property
     def stage_tensors(self):
         """Symbolic outputs of the stem and of each stage, un-normed: a list."""
-        last_of_stage = {block.stage: block.name for block in plan_blocks(self.known_spec)}
-        return [self.get_layer(name).output for name in ("stem", *last_of_stage.values())]
+        return [self.get_layer(name).output for name in self.deciding_layers.values()]
 
     @property
     def pyramid_outputs(self):

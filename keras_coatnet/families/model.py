@@ -20,6 +20,8 @@ class FamilyModel(keras.Model):
         poolings: what `pooling` may be.
         table_resize: the spec's rule for relative-position tables of another size; None without tables.
         checkpoint_layers: the layers that a checkpoint fills. stage_tensors, pyramid_outputs: maps.
+        deciding_layers: {stage: name of the layer that, at its last call, gives the stage's last map on which the
+            classes depend}, in the order of `stage_tensors`.
         check_input_sides(spec, sides): raises a ValueError for sides that a spec cannot take.
     """
 

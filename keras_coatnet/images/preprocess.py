@@ -112,22 +112,48 @@ def normalise(images, mean=IMAGENET_MEAN, std=IMAGENET_STD):
     return scaled
 
 
-def _crop_original(picture, preprocessing):
-    height, width = picture.shape[:2]
+def seen_window(sides, preprocessing, size):
+    """The part of a picture that is left once it is made ready for a checkpoint.
+
+    Args:
+        sides: (height, width) of the picture.
+        preprocessing, size: see `preprocess`.
+
+    Returns: (top, left, bottom, right) in pixels of the picture, fractions of one too.
+    """
+    if preprocessing.order == CROP_FIRST:
+        return _window_of_original(sides, preprocessing)
+    enlarged, corner = _enlargement(sides, preprocessing, size)
+    return _window(sides, enlarged, corner, size)
+
+
+def _window_of_original(sides, preprocessing):
+    """(top, left, bottom, right) in whole pixels."""
+    height, width = sides
     if preprocessing.crop_mode == CENTER:
         height = width = min(height, width)
     # In 32-bit floats, as the peer multiplies; never less than a pixel, where the peer fails.
     kept = [max(1, int(np.float32(preprocessing.crop) * np.float32(side))) for side in (height, width)]
-    top, left = ((side - part) // 2 for side, part in zip(picture.shape[:2], kept, strict=True))
-    return picture[top : top + kept[0], left : left + kept[1]]
+    top, left = ((side - part) // 2 for side, part in zip(sides, kept, strict=True))
+    return top, left, top + kept[0], left + kept[1]
+
+
+def _crop_original(picture, preprocessing):
+    top, left, bottom, right = _window_of_original(picture.shape[:2], preprocessing)
+    return picture[top:bottom, left:right]
+
+
+def _enlargement(sides, preprocessing, size):
+    """((height, width) that a picture is resized to, (top, left) of what is kept of it)."""
+    enlarged = tuple(math.floor(side / preprocessing.crop) for side in size)
+    if preprocessing.crop_mode == CENTER:
+        enlarged = _cover(sides, enlarged)
+    # Python rounds halves to the even number, and so do the peers.
+    return enlarged, tuple(round((side - part) / 2) for side, part in zip(enlarged, size, strict=True))
 
 
 def _resize_then_crop(picture, preprocessing, size):
-    enlarged = tuple(math.floor(side / preprocessing.crop) for side in size)
-    if preprocessing.crop_mode == CENTER:
-        enlarged = _cover(picture.shape[:2], enlarged)
-    # Python rounds halves to the even number, and so do the peers.
-    top, left = (round((side - part) / 2) for side, part in zip(enlarged, size, strict=True))
+    enlarged, (top, left) = _enlargement(picture.shape[:2], preprocessing, size)
     if math.prod(enlarged) > LARGEST_ENLARGEMENT:
         window = _window(picture.shape[:2], enlarged, (top, left), size)
         return resize_image(picture, size, preprocessing.interpolation, window)

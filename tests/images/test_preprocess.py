@@ -16,6 +16,7 @@ from keras_coatnet.images.preprocess import (
     Preprocessing,
     normalise,
     preprocess,
+    seen_window,
 )
 
 pytestmark = pytest.mark.backend_free
@@ -87,6 +88,23 @@ def test_floats_are_not_rounded_to_bytes(order):
     integers = np.random.default_rng(0).integers(0, 256, (6, 6, 3), np.uint8)
     same = preprocess(integers.astype(np.float32), preprocessing, (6, 6))
     np.testing.assert_array_equal(same, preprocess(integers, preprocessing, (6, 6)))
+
+
+@pytest.mark.parametrize("order", ["resize_then_crop", "crop_then_resize"])
+@pytest.mark.parametrize("crop_mode", ["center", "squash"])
+@pytest.mark.parametrize("shape", [(120, 200), (230, 90)])
+@pytest.mark.parametrize("size", [(40, 40), (30, 50)])
+def test_seen_window_is_what_is_left_of_a_picture(order, crop_mode, shape, size):
+    preprocessing = Preprocessing((0, 0, 0), (1, 1, 1), 0.8, crop_mode, order, "bilinear")
+    rows, columns = np.mgrid[: shape[0], : shape[1]].astype(np.float32) + 0.5
+    # Each pixel says where it stands.
+    made_ready = preprocess(np.stack([rows, columns, columns], axis=-1), preprocessing, size) * 255
+    top, left, bottom, right = seen_window(shape, preprocessing, size)
+    expected_rows = top + (np.arange(size[0]) + 0.5) * (bottom - top) / size[0]
+    expected_columns = left + (np.arange(size[1]) + 0.5) * (right - left) / size[1]
+    # At its edges the filter leans inwards.
+    np.testing.assert_allclose(made_ready[2:-2, 20, 0], expected_rows[2:-2], atol=0.6)
+    np.testing.assert_allclose(made_ready[20, 2:-2, 1], expected_columns[2:-2], atol=0.6)
 
 
 def test_window_of_a_thread_like_picture_equals_the_crop_of_all_of_it(monkeypatch):
