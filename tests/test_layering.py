@@ -21,6 +21,7 @@ LEVELS = (
     {"prediction"},
     {"deploy"},
     {"training", "explain", "benchmark"},
+    {"app"},
     {"cli"},
 )
 PARTS = set().union(*LEVELS)

@@ -6,12 +6,14 @@ import sys
 
 from keras_coatnet.allocator import keep_freed_memory
 from keras_coatnet.cli import (
+    app,
     benchmark,
     cache,
     convert,
     data,
     download,
     evaluate,
+    explain,
     export,
     info,
     models,
@@ -23,8 +25,8 @@ from keras_coatnet.deploy.runtimes import is_exported
 from keras_coatnet.version import __version__
 
 # Those that compute with Keras in this process. What runs exported files has allocators of its own.
-WITH_KERAS = ("train", "evaluate", "predict")
-COMMANDS = (models, info, data, train, evaluate, predict, export, benchmark, convert, download, cache)
+WITH_KERAS = ("train", "evaluate", "predict", "explain", "app")
+COMMANDS = (models, info, data, train, evaluate, predict, explain, app, export, benchmark, convert, download, cache)
 
 
 class OneLineParser(argparse.ArgumentParser):
