@@ -22,14 +22,14 @@ def draw_chart(rows, path, title="Speed"):
 
     panels = {}
     for row in rows:
-        panels.setdefault((row["mode"], tuple(row["image_size"]), row["batch_size"]), []).append(row)
+        panels.setdefault(title_of(row), []).append(row)
     heights = [len(members) for members in panels.values()]
     figure = Figure(figsize=(8, 0.8 + sum(0.34 * height + 0.75 for height in heights)), layout="constrained")
     axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=[height + 1 for height in heights])[:, 0]
     colours = {name: COLOURS[index % len(COLOURS)] for index, name in enumerate(dict.fromkeys(map(label_of, rows)))}
-    for panel, ((mode, (height, width), batch_size), members) in zip(axes, panels.items(), strict=True):
+    for panel, (text, members) in zip(axes, panels.items(), strict=True):
         draw_panel(panel, members, colours)
-        panel.set_title(f"{mode}, batch {batch_size}, {height} x {width} pixels", fontsize=9, loc="left")
+        panel.set_title(text, fontsize=9, loc="left")
     axes[-1].set_xlabel("speed over the first bar (lines: lowest and highest round); images a second", fontsize=8)
     figure.suptitle(title, fontsize=11)
     ending = str(path).rpartition(".")[2]
@@ -69,4 +69,11 @@ def draw_panel(panel, rows, colours):
 
 def label_of(row):
     """The name, with what runs it where that is not said by the name."""
-    return f"{row['name']}, {row['runtime']}" if row.get("runtime") else row["name"]
+    runtime = row.get("runtime")
+    return f"{row['name']}, {runtime}" if runtime and runtime not in row["name"] else row["name"]
+
+
+def title_of(row):
+    height, width = row["image_size"]
+    title = f"{row['mode']}, batch {row['batch_size']}, {height} x {width} pixels"
+    return f"{row['variant']}, {title}" if "variant" in row else title

@@ -15,6 +15,7 @@ from keras_coatnet.benchmark.machine import device_peak_bytes
 from keras_coatnet.benchmark.steps import inference_call, keras_call, training_call
 from keras_coatnet.deploy.fuse import fuse
 from keras_coatnet.deploy.runtimes import is_exported, open_file
+from keras_coatnet.layers.rematerialization import rematerialize
 from keras_coatnet.prediction.inputs import COLOURS, input_size, takes_channels_first
 from keras_coatnet.weights.checkpoint import load_checkpoint
 
@@ -119,8 +120,6 @@ def build_variant(name, image_size=None, dtype=None, fields=None, rematerialized
         spec, input_shape=input_shape(image_size), classifier_activation=None, drop_path_rate=0.0, dtype=dtype
     )
     if rematerialized:
-        from keras_coatnet.layers.rematerialization import rematerialize
-
         rematerialize(model)
     return model
 

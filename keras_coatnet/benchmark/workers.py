@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from keras_coatnet.benchmark.measure import SECONDS_A_MEASUREMENT, measure_in_turn
@@ -19,7 +20,7 @@ class WorkerFailed(RuntimeError):
     Args:
         text: one line.
         kind: name of the class of the error there; None where the process just ended.
-        traceback: of that error.
+        traceback: of that error, or what the process said before it ended.
     """
 
     def __init__(self, text, kind=None, traceback=None):
@@ -65,10 +66,13 @@ class Worker:
         environment = {**os.environ, **{key: value for key, value in job.environment.items() if value is not None}}
         for key in (key for key, value in job.environment.items() if value is None):
             environment.pop(key, None)
+        # Frameworks tell much that nobody asked for. It is shown where a process ends without an answer.
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 (`close` closes it)
         self._process = subprocess.Popen(
             [job.python, "-P", str(PROGRAM)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=self._said,
             text=True,
             encoding="utf-8",
             env=environment,
@@ -98,6 +102,7 @@ class Worker:
         self._process.stdout.close()
         self._process.terminate()
         self._process.wait()
+        self._said.close()
 
     def _ask(self, request):
         try:
@@ -108,8 +113,10 @@ class Worker:
             line = ""
         if not line:
             code = self._process.wait()
+            self._said.seek(0)
+            said = self._said.read().decode(errors="replace")
             raise WorkerFailed(
-                f"{self.job.name}: its process ended with code {code}; was it killed for lack of memory?"
+                f"{self.job.name}: its process ended with code {code}; was it killed for lack of memory?", None, said
             )
         answer = json.loads(line)
         if "error" in answer:

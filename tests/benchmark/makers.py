@@ -28,4 +28,5 @@ def limits(mark):
 
 
 def ending(mark):
+    os.write(2, b"out of everything")
     os._exit(9)

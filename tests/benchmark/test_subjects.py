@@ -11,6 +11,7 @@ from keras_coatnet.allocator import SWITCH
 from keras_coatnet.benchmark import machine
 from keras_coatnet.benchmark.subjects import NotFinite, build_variant, check_subject, open_subject
 from keras_coatnet.benchmark.worker_process import Steps
+from keras_coatnet.layers import RelativeMultiHeadSelfAttention
 
 SIDES = (32, 64)
 
@@ -57,8 +58,10 @@ def test_answers_are_those_of_the_model(twin, file, mode, tmp_path):
     assert about["macs"] == kc.count(twin.spec, (*SIDES, 3)).macs - twin.spec.widths[-1] * (twin.spec.num_classes - 5)
 
 
-def test_bare_step_and_keras_functions_start_from_the_same_loss(file):
-    losses = {}
+def test_bare_step_and_keras_functions_start_from_the_same_loss(tmp_path):
+    layers = [keras.layers.Conv2D(4, 3), keras.layers.BatchNormalization(), keras.layers.GlobalAveragePooling2D()]
+    file, losses = str(tmp_path / "small.keras"), {}
+    keras.Sequential([keras.Input((8, 12, 3)), *layers, keras.layers.Dense(5)]).save(file)
     for mode in ("training", "train_on_batch"):
         (row,), about = first_outputs(file, mode=mode)
         assert about["images_a_call"] == 2
@@ -97,6 +100,15 @@ def test_limits_are_finite_calls(dtype, monkeypatch):
     assert made["about"]["flop"] == 2 * 8**3
 
 
+@pytest.mark.backend_free
+def test_rematerialization_reaches_the_attention_layers():
+    for wanted in (False, True):
+        model = build_variant("test_coatnet", (32, 32), rematerialized=wanted)
+        attention = [layer for layer in model._flatten_layers() if isinstance(layer, RelativeMultiHeadSelfAttention)]
+        assert {layer.rematerialize for layer in attention} == {wanted}
+
+
+@pytest.mark.backend_free
 def test_spec_fields_change_the_model():
     plain, shallow = (build_variant("test_coatnet", (32, 32), fields=fields) for fields in (None, {"depths": [1] * 4}))
     assert shallow.count_params() < plain.count_params()

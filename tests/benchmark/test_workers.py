@@ -43,8 +43,9 @@ def test_error_of_a_maker_or_a_call_is_told_with_its_kind():
 
 
 def test_process_that_just_ends_is_told():
-    with pytest.raises(WorkerFailed, match="its process ended with code 9"):
+    with pytest.raises(WorkerFailed, match="its process ended with code 9") as failure:
         Worker(job(maker="ending"))
+    assert failure.value.traceback == "out of everything"
 
 
 def test_processes_end_with_the_block():
