@@ -28,6 +28,7 @@ MEMORY, RESERVE = 32, 0.9  # GiB of an accelerator, and how much of it a plan ma
 BATCH, SIZE = 4096, 224
 # float32 weights, gradients, two moments of AdamW and the average; bfloat16 copies that are computed with.
 STATE_BYTES = 4 + 4 + 8 + 4 + 2
+GATHERED_BYTES = 4  # float32 gradients of the parts of a batch so far, where there are several
 ACTIVATION_BYTES = 2  # bfloat16
 # XLA's memory analysis of a compiled training step over what is counted here, for each picture more; see the page.
 XLA_FACTOR = 1.5
@@ -112,11 +113,12 @@ def plan(spec, accelerators, memory, batch=BATCH, size=SIZE):
     """As few devices a copy as leave half of the memory for activations, then as few parts of a batch as can be."""
     weights, kept, limit = parameters(spec), activations(spec, size), memory * RESERVE * 2**30
     for cut in (1, 2, 4, 8):
-        state = STATE_BYTES * (weights.whole + weights.cut / cut)
-        if state > limit / 2:
+        share = weights.whole + weights.cut / cut
+        if STATE_BYTES * share > limit / 2:
             continue
         accumulation = 1
         while batch * cut // accumulation >= accelerators:
+            state = share * (STATE_BYTES + (accumulation > 1) * GATHERED_BYTES)
             pictures = batch * cut / accelerators / accumulation
             held = XLA_FACTOR * ACTIVATION_BYTES * pictures * (kept.whole + kept.cut / cut)
             if state + held <= limit:

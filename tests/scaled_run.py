@@ -116,28 +116,44 @@ def probabilities(answers):
 
 
 def processes(count, index, port, folder):
-    from small_runs import rows
+    import contextlib
 
+    from small_runs import StopAfter, rows
+
+    import keras_coatnet as kc
     from keras_coatnet.training.data import evaluation_feed
     from keras_coatnet.training.evaluation import collect_answers
+    from keras_coatnet.training.keeper import Stopped
     from keras_coatnet.training.scale.devices import make_distribution
     from keras_coatnet.training.scale.processes import start_processes
 
     start_processes(f"127.0.0.1:{port}", int(count), int(index))
     recipe = make_recipe()
-    with make_distribution(model_parallel=1).scope():
+    with make_distribution().scope():
+        with contextlib.suppress(Stopped):
+            # One process alone is asked to stop.
+            train_here(recipe, resume_folder=folder, stop=StopAfter(0) if index == 1 else None)
         model, losses, row = train_here(recipe, resume_folder=folder)
         feed = evaluation_feed(rows(11), 2, recipe.preprocessing(), SIZE, batch_size=8, workers=0, loader="keras")
         answers = collect_answers(model, feed)
+        refusal = refused(lambda: kc.predict(model, rows(1).read(0)))
         save_here(model, folder)
     found = {
         "losses": losses,
         "row": row,
         "names": answers.names,
         "loss": answers.loss,
-        "guesses": answers.guesses.tolist(),
+        "refusal": refusal,
     }
     write(folder, f"process{index}", found)
+
+
+def refused(call):
+    """What a call that must not be done says."""
+    try:
+        call()
+    except ValueError as error:
+        return str(error)
 
 
 def replicas(count, folder):

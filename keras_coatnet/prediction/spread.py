@@ -43,9 +43,10 @@ def predict_spread(model, batch):
 
     Args:
         model: `keras.Model`, or anything with a `predict_on_batch`.
-        batch: array of a multiple of `batch_parts(model)` pictures, the same in all processes.
+        batch: array of a multiple of `batch_parts(model)` pictures.
 
     Shapes: -> (N, ...), rows in the order of the batch
+    Raises: ValueError for a model that lies on the devices of several processes.
     """
     if batch_parts(model) > 1:
         batch = _on_devices(model, batch)
@@ -55,7 +56,13 @@ def predict_spread(model, batch):
 def _on_devices(model, batch):
     strategy = strategy_of(model)
     if strategy is None:
-        layout = distribution_of(model).get_data_layout(batch.shape)
+        distribution = distribution_of(model)
+        if getattr(distribution, "num_processes", 1) > 1:
+            raise ValueError(
+                f"{model.name!r} is spread over {distribution.num_processes} processes, and Keras predicts in one; "
+                "load it without a distribution, or let training.evaluation.collect_answers ask all."
+            )
+        layout = distribution.get_data_layout(batch.shape)
         return keras.distribution.distribute_tensor(batch, layout)
     parts = np.split(np.asarray(batch), strategy.num_replicas_in_sync)
     # Handed over whole, every replica would answer all of it.

@@ -82,7 +82,7 @@ def test_kernels_and_what_the_optimizer_keeps_of_them_are_cut(eight):
 
 
 @jax_only
-def test_two_processes_have_the_losses_of_one(eight, tmp_path):
+def test_two_processes_stop_together_and_have_the_losses_of_one(eight, tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -90,6 +90,8 @@ def test_two_processes_have_the_losses_of_one(eight, tmp_path):
     assert [child.wait(PATIENCE) for child in children] == [0, 0]
     for index in range(2):
         process = found(tmp_path, f"process{index}")
+        assert len(process["losses"]) == 3
+        assert "is spread over 2 processes" in process["refusal"]
         assert_same_run((process["losses"], process["row"]), (eight["one"], eight["one_row"]))
         assert process["names"] == [f"row {row}" for row in range(11)]
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
