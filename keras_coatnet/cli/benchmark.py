@@ -20,7 +20,7 @@ from keras_coatnet.weights.atomic import replacing
 EXAMPLES = """
 Each has a process of its own, which is woken once a round, in an order drawn anew. Shown are:
   speed    against the first row: the median of the rounds' ratios, and their range
-  limit    multiply-adds a second, as a share of a large matrix product's in the same rounds
+  limit    multiply-adds a second, as a share of a large matrix product's in the same rounds and the first dtype
   MB       most memory, above the process before the model was built
   start    seconds to import, to build and to compile
 
@@ -32,6 +32,7 @@ examples:
   keras-coatnet benchmark coatnet_0 --fused --batch-size 1 8
   keras-coatnet benchmark coatnet_0 --backends jax torch tensorflow --mode inference training --chart speed.png
   keras-coatnet benchmark coatnet_0 --image-size 192 224 256 --out sizes.json
+  keras-coatnet benchmark coatnet_0 --dtype float32 bfloat16
   keras-coatnet benchmark model.onnx model.tflite model.xml
 """
 DEFAULT_NAME = "coatnet_0"
@@ -70,7 +71,9 @@ def add_parser(subparsers):
     parser.add_argument(
         "--backends", nargs="+", default=[None], choices=BACKENDS, help="of Keras (default: the one in use)"
     )
-    parser.add_argument("--dtype", choices=DTYPES, default="float32", help="policy of variants (default: float32)")
+    parser.add_argument(
+        "--dtype", nargs="+", choices=DTYPES, default=["float32"], help="policies of variants (default: float32)"
+    )
     parser.add_argument("--fused", action="store_true", help="time each variant's fused model too")
     parser.add_argument("--rounds", type=positive_integer, default=5, metavar="N", help="(default: 5)")
     parser.add_argument(
@@ -123,16 +126,17 @@ def jobs_of(options, mode, batch_size, image_size):
         if is_exported(name):
             yield subject_job(name, batch_size=batch_size, **shared)
             continue
-        for backend in options.backends:
-            of_models = {**shared, "image_size": image_size, "dtype": options.dtype, "batch_size": batch_size}
-            yield subject_job(name, backend, **of_models)
+        for backend, dtype in itertools.product(options.backends, options.dtype):
+            of_models = {**shared, "image_size": image_size, "dtype": dtype, "batch_size": batch_size}
+            label = name if len(options.dtype) == 1 else f"{name} {dtype}"
+            yield subject_job(name, backend, label=label, **of_models)
             if options.fused and mode in ("inference", "predict_on_batch"):
-                yield subject_job(name, backend, label=f"{name} fused", fused=True, **of_models)
+                yield subject_job(name, backend, label=f"{label} fused", fused=True, **of_models)
 
 
 def measure(jobs, group, options, advance):
     mode, batch_size, _ = group
-    product = options.dtype.removeprefix("mixed_")
+    product = options.dtype[0].removeprefix("mixed_")
     limits = ceiling_job(
         options.backends[0], product, cores=options.cores, environment=thread_environment(options.threads)
     )

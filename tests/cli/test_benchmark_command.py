@@ -81,6 +81,16 @@ def test_sweep_is_a_table_a_group_a_record_and_a_chart(tmp_path, capsys, monkeyp
 
 
 @pytest.mark.backend_free
+def test_dtypes_are_beside_each_other(capsys, monkeypatch):
+    asked = []
+    monkeypatch.setattr(benchmark, "compare", lambda jobs, **options: asked.extend(jobs) or made_up(jobs, **options))
+    assert main(["benchmark", "coatnet_0", "--dtype", "float32", "bfloat16", "--batch-size", "1", "--json"]) == 0
+    names = [json.loads(line)["name"] for line in capsys.readouterr().out.splitlines()]
+    assert names == ["coatnet_0 float32", "coatnet_0 bfloat16"]
+    assert [job.keywords["dtype"] for job in asked] == ["float32", "bfloat16"]
+
+
+@pytest.mark.backend_free
 def test_process_that_fails_is_one_line(capsys, monkeypatch):
     def failing(*_, **__):
         raise WorkerFailed("a: answers NaN or infinity.", "NotFinite", "Traceback")
