@@ -5,6 +5,8 @@ import math
 import keras
 from keras import ops
 
+from keras_coatnet.layers.forward import runs_natively
+
 
 @keras.saving.register_keras_serializable(package="keras_coatnet")
 def gelu(x):
@@ -12,6 +14,10 @@ def gelu(x):
     if keras.backend.backend() == "jax":
         # Through `erfc`: what JAX makes of `erf`, TensorFlow cannot run when it finds it in a SavedModel.
         return keras.activations.gelu(x, approximate=False)
+    if runs_natively(x):
+        import torch.nn.functional as F
+
+        return F.gelu(x)
     return 0.5 * x * (1.0 + ops.erf(x * (1.0 / math.sqrt(2.0))))
 
 

@@ -3,11 +3,13 @@
 import keras
 from keras import ops
 
+from keras_coatnet.layers import torch_forms
 from keras_coatnet.layers.arguments import check_choice, check_counts, check_rates
 from keras_coatnet.layers.attention_map import AttentionMap
 from keras_coatnet.layers.composite import at_least_float32
 from keras_coatnet.layers.constant_position import ConstantPositionBias
 from keras_coatnet.layers.dropout import Dropout
+from keras_coatnet.layers.forward import forward, runs_natively
 from keras_coatnet.layers.initializers import serialize_initializer
 from keras_coatnet.layers.pointwise import pointwise
 from keras_coatnet.layers.relative_position import LogOffsetPositionBias, RelativePositionBiasTable
@@ -137,8 +139,10 @@ class RelativeMultiHeadSelfAttention(RematerializingLayer):
         height, width = ops.shape(x)[1], ops.shape(x)[2]
 
         def mix(q, k, v, *bias):
+            if self._attends_natively(q, training, *bias):
+                return torch_forms.attend(q, k, v, *bias, scale=self.head_dim**-0.5 if self.scale_queries else 1.0)
             weights = self._attend(q, k, *bias)
-            return ops.matmul(self.attention_dropout(weights, training=training), v)  # (B, heads, N, d)
+            return ops.matmul(forward(self.attention_dropout, weights, training=training), v)  # (B, heads, N, d)
 
         y = self.run_part(
             mix,
@@ -148,7 +152,7 @@ class RelativeMultiHeadSelfAttention(RematerializingLayer):
             dropout_rate=self.attention_dropout_rate,
         )
         y = ops.reshape(ops.transpose(y, (0, 2, 1, 3)), (-1, height, width, self.num_heads * self.head_dim))
-        return self.dropout(self.projection(y), training=training)
+        return forward(self.dropout, forward(self.projection, y), training=training)
 
     def attention_map(self, x, training=None):
         """What each pixel reads, of what `call` takes: an `AttentionMap`."""
@@ -160,13 +164,25 @@ class RelativeMultiHeadSelfAttention(RematerializingLayer):
     def _project(self, x):
         """Queries, keys and values: (B, heads, N, d) each."""
         d = self.head_dim
-        qkv = ops.reshape(self.qkv(x), (-1, ops.shape(x)[1] * ops.shape(x)[2], self.num_heads, 3 * d))
+        qkv = ops.reshape(forward(self.qkv, x), (-1, ops.shape(x)[1] * ops.shape(x)[2], self.num_heads, 3 * d))
         qkv = ops.transpose(qkv, (0, 2, 1, 3))  # (B, heads, N, 3d)
         return qkv[..., :d], qkv[..., d : 2 * d], qkv[..., 2 * d :]
 
     def _position_bias(self, x, training):
         """The bias of each pair of pixels, (heads, N, N), as a list of one; an empty list where there is none."""
-        return [] if self.relative_position_bias is None else [self.relative_position_bias(x, training=training)]
+        if self.relative_position_bias is None:
+            return []
+        return [forward(self.relative_position_bias, x, training=training)]
+
+    def _attends_natively(self, q, training, bias=None):
+        """Whether PyTorch's own attention, faster where it need not keep the map, gives the same in `q`'s precision."""
+        if not runs_natively(q):
+            return False
+        import torch
+
+        in_softmax = bias is None or (self.bias_place == "before_softmax" and bias.dtype is q.dtype)
+        drops = training and self.attention_dropout_rate > 0
+        return in_softmax and not drops and q.itemsize > 2 and not torch.is_grad_enabled()
 
     def _attend(self, q, k, bias=None):
         """Softmax over the keys and the position's share, in float32: (B, heads, N, N) in the dtype of `q`."""

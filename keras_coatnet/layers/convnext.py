@@ -7,10 +7,11 @@ from keras_coatnet.layers.arguments import check_choice, check_counts, check_rat
 from keras_coatnet.layers.composite import CompositeLayer
 from keras_coatnet.layers.depthwise import PADDINGS, DepthwiseConv2D, convolved_size
 from keras_coatnet.layers.drop_path import DropPath
+from keras_coatnet.layers.forward import forward
 from keras_coatnet.layers.initializers import serialize_initializer
 from keras_coatnet.layers.layer_scale import LayerScale
 from keras_coatnet.layers.normalization import check_norms, normalization, normalize
-from keras_coatnet.layers.pointwise import pointwise
+from keras_coatnet.layers.pointwise import pointwise, project
 from keras_coatnet.layers.pooling import POOLS, check_same_size, pool, pooled_size
 
 
@@ -123,15 +124,15 @@ class ConvNeXtBlock(CompositeLayer):
             self.shortcut.build(input_shape)
 
     def call(self, x, training=None):
-        y = self.depthwise(x)
+        y = forward(self.depthwise, x)
         y = normalize(self.norm, y, training)
-        y = self.mlp_projection(self.activation(self.mlp_expansion(y)))
+        y = forward(self.mlp_projection, project(self.mlp_expansion, y, self.activation))
         if self.layer_scale is not None:
-            y = self.layer_scale(y)
+            y = forward(self.layer_scale, y)
         shortcut = pool(x, self.shortcut_pool, self.strides)
         if self.shortcut is not None:
-            shortcut = self.shortcut(shortcut)
-        return shortcut + self.drop_path(y, training=training)
+            shortcut = forward(self.shortcut, shortcut)
+        return shortcut + forward(self.drop_path, y, training=training)
 
     def compute_output_shape(self, input_shape):
         height, width = (pooled_size(side, self.shortcut_pool, self.strides) for side in input_shape[1:3])

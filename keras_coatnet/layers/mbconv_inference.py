@@ -9,8 +9,8 @@ import keras
 from keras_coatnet.layers.depthwise import DepthwiseConv2D, convolve_depthwise
 from keras_coatnet.layers.forward import forward, may_skip_keras
 from keras_coatnet.layers.squeeze_excite import SqueezeExcite
-from keras_coatnet.layers.torch_folding import fold, folds, overwrite, scale_and_shift
-from keras_coatnet.layers.torch_forms import value_of
+from keras_coatnet.layers.torch_folding import fold, folds, scale_and_shift
+from keras_coatnet.layers.torch_products import linear, overwrite, value_of
 
 
 def may_infer(block, x, training):
@@ -37,7 +37,7 @@ def may_infer(block, x, training):
 def infer(block, x):
     """What `MBConv.call` gives outside training."""
     shortcut, y, norm = open_branch(block, x)
-    y = overwrite(block.activation, expand(block.expansion, y, norm, block.expansion_norm))
+    y = linear(y, *fold(block.expansion, block.expansion_norm, norm), block.activation)
     squeeze, depthwise_norm = block.squeeze_excite, block.depthwise_norm
     if squeeze is None or block.squeeze_place == "after_norm":
         y = overwrite(block.activation, convolve(block.depthwise, y, depthwise_norm))
@@ -56,14 +56,6 @@ def open_branch(block, x):
     else:
         y, norm = overwrite(block.prenorm_activation, forward(block.prenorm, x)), None
     return block.shortcut_of(x, y), block.stride_in_front(y), norm
-
-
-def expand(layer, x, norm_in_front, norm):
-    """The 1x1 expansion between its norms."""
-    import torch.nn.functional as F
-
-    kernel, bias = fold(layer, norm, norm_in_front)
-    return F.linear(x, kernel.t(), bias)
 
 
 def convolve(layer, x, norm):
@@ -87,11 +79,10 @@ def squeeze_and_normalize(squeeze, x, norm):
 def project(layer, x, squeeze):
     """Squeeze and excitation and the 1x1 projection, with a kernel an image instead of a gated map."""
     import torch
-    import torch.nn.functional as F
 
     kernel, bias = value_of(layer.kernel), value_of(layer.bias)
     if squeeze is None:
-        return F.linear(x, kernel.t(), bias)
+        return linear(x, kernel, bias)
     if squeeze.affine:
         moved = value_of(squeeze.beta) @ kernel
         bias = moved if bias is None else bias + moved

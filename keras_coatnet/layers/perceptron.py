@@ -5,8 +5,9 @@ import keras
 from keras_coatnet.layers.activation import activation_name, get_activation
 from keras_coatnet.layers.arguments import check_counts, check_rates
 from keras_coatnet.layers.dropout import Dropout
+from keras_coatnet.layers.forward import forward
 from keras_coatnet.layers.initializers import serialize_initializer
-from keras_coatnet.layers.pointwise import pointwise
+from keras_coatnet.layers.pointwise import pointwise, project
 from keras_coatnet.layers.rematerialization import RematerializingLayer
 
 
@@ -52,11 +53,11 @@ class Perceptron(RematerializingLayer):
 
     def call(self, x, training=None):
         def feed_forward(x):
-            hidden = self.hidden_dropout(self.activation(self.expansion(x)), training=training)
-            return self.projection(hidden)
+            hidden = project(self.expansion, x, self.activation)
+            return forward(self.projection, forward(self.hidden_dropout, hidden, training=training))
 
         y = self.run_part(feed_forward, x, training=training, dropout_rate=self.dropout_rate)
-        return self.dropout(y, training=training)
+        return forward(self.dropout, y, training=training)
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)

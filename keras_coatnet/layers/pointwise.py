@@ -2,7 +2,9 @@
 
 import keras
 
+from keras_coatnet.layers.forward import forward, may_skip_keras
 from keras_coatnet.layers.initializers import Constant, get_initializer
+from keras_coatnet.layers.torch_products import linear
 
 
 def pointwise(units, *, use_bias, kernel_initializer, name, dtype):
@@ -18,3 +20,10 @@ def pointwise(units, *, use_bias, kernel_initializer, name, dtype):
         name=name,
         dtype=dtype,
     )
+
+
+def project(layer, x, activation=keras.activations.linear):
+    """activation(layer(x)) for a layer of `pointwise`, in one where PyTorch can."""
+    if type(layer) is keras.layers.Dense and may_skip_keras(layer, x) and layer.activation is keras.activations.linear:
+        return linear(x, layer.kernel, layer.bias, activation)
+    return activation(forward(layer, x))

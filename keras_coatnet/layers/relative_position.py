@@ -10,9 +10,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_coatnet.layers import torch_forms
 from keras_coatnet.layers.arguments import check_choice, check_counts, check_rates
 from keras_coatnet.layers.composite import CompositeLayer
 from keras_coatnet.layers.dropout import Dropout
+from keras_coatnet.layers.forward import runs_natively
 from keras_coatnet.layers.initializers import Constant, get_initializer, serialize_initializer
 from keras_coatnet.layers.pointwise import pointwise
 from keras_coatnet.layers.table_resize import RULES, resize_table, resize_table_in_graph
@@ -72,12 +74,13 @@ class RelativePositionBias(CompositeLayer):
     def call(self, x, training=None):
         height, width = ops.shape(x)[1], ops.shape(x)[2]
         values = self.values(height, width, training)
-        if is_static(height, width):
-            index = relative_position_index(height, width)
-        else:
-            index = relative_position_index_in_graph(height, width)
         # One axis and axis 0: the only gather that every exporter of every backend takes.
-        bias = ops.take(values, ops.reshape(index, (-1,)), axis=0)
+        if not is_static(height, width):
+            bias = ops.take(values, ops.reshape(relative_position_index_in_graph(height, width), (-1,)), axis=0)
+        elif runs_natively(values):
+            bias = torch_forms.take_rows(values, relative_position_index(height, width).reshape(-1))
+        else:
+            bias = ops.take(values, relative_position_index(height, width).reshape(-1), axis=0)
         tokens = height * width
         return ops.transpose(ops.reshape(bias, (tokens, tokens, self.num_heads)), (2, 0, 1))
 

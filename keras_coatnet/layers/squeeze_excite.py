@@ -8,7 +8,7 @@ from keras_coatnet.layers.arguments import check_counts
 from keras_coatnet.layers.composite import CompositeLayer
 from keras_coatnet.layers.forward import forward
 from keras_coatnet.layers.initializers import Constant, serialize_initializer
-from keras_coatnet.layers.pointwise import pointwise
+from keras_coatnet.layers.pointwise import pointwise, project
 
 
 @keras.saving.register_keras_serializable(package="keras_coatnet")
@@ -56,7 +56,7 @@ class SqueezeExcite(CompositeLayer):
     def gate(self, x):
         """What every channel is weighed with: (B, H, W, C) -> (B, 1, 1, C)."""
         squeezed = ops.mean(x, axis=(1, 2), keepdims=True)
-        gate = ops.sigmoid(forward(self.expand, self.activation(forward(self.reduce, squeezed))))
+        gate = ops.sigmoid(forward(self.expand, project(self.reduce, squeezed, self.activation)))
         return gate * self.gamma if self.affine else gate
 
     def compute_output_shape(self, input_shape):

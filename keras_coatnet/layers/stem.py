@@ -11,7 +11,8 @@ from keras_coatnet.layers.depthwise import PADDINGS, convolved_size, padding_amo
 from keras_coatnet.layers.forward import may_skip_keras
 from keras_coatnet.layers.initializers import Constant, get_initializer, serialize_initializer
 from keras_coatnet.layers.normalization import check_norms, normalization, normalize
-from keras_coatnet.layers.torch_folding import fold, may_fold, overwrite
+from keras_coatnet.layers.torch_folding import fold, may_fold
+from keras_coatnet.layers.torch_products import overwrite
 
 
 @keras.saving.register_keras_serializable(package="keras_coatnet")
@@ -111,7 +112,8 @@ class Stem(CompositeLayer):
         for number, convolution in enumerate(inner, start=1):
             norm = getattr(self, f"norm{number}")
             if not self.activation_first and may_fold(convolution, norm, x, training):
-                x = overwrite(self.activation, self._convolve_natively(convolution, x, *fold(convolution, norm)))
+                x = self._convolve_natively(convolution, x, *fold(convolution, norm))
+                x = overwrite(self.activation, x)
             else:
                 x = self._normalize_and_activate(norm, self._convolve(convolution, x), training)
         return self._convolve(last, x)

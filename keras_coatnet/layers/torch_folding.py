@@ -7,7 +7,7 @@ import keras
 
 from keras_coatnet.layers.affine import Affine
 from keras_coatnet.layers.forward import may_skip_keras
-from keras_coatnet.layers.torch_forms import value_of
+from keras_coatnet.layers.torch_products import value_of
 
 
 def folds(norm):
@@ -58,12 +58,3 @@ def fold(convolution, norm, norm_in_front=None):
         kernel = kernel * (scale.reshape(kernel.shape[2:]) if depthwise else scale)
         bias = shift if bias is None else bias * scale + shift
     return kernel.to(dtype), None if bias is None else bias.to(dtype)
-
-
-def overwrite(activation, y):
-    """`activation(y)` in the memory of `y`, where PyTorch can; nothing else may read `y`."""
-    import torch.nn.functional as F
-
-    if activation is keras.activations.silu:
-        return F.silu(y, inplace=True)
-    return F.relu(y, inplace=True) if activation is keras.activations.relu else activation(y)

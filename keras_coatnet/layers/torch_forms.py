@@ -6,13 +6,12 @@ batch norms are fastest on just that.
 
 import keras
 
+from keras_coatnet.layers.torch_products import linear, precise, value_of
 
-def linear(layer, x, training=None):
-    """`keras.layers.Dense` with the bias inside the product."""
-    import torch.nn.functional as F
 
-    y = F.linear(x, value_of(layer.kernel).t(), value_of(layer.bias))
-    return y if layer.activation is keras.activations.linear else layer.activation(y)
+def dense(layer, x, training=None):
+    """`keras.layers.Dense`."""
+    return linear(x, layer.kernel, layer.bias, layer.activation)
 
 
 def convolution(layer, x):
@@ -59,7 +58,7 @@ def batch_norm(layer, x, training=False):
     import torch
 
     count = x.numel() // x.shape[-1]
-    learns = training and layer.trainable
+    learns = bool(training and layer.trainable)
     if layer.axis not in (-1, x.ndim - 1) or layer.renorm or layer.synchronized or (learns and count == 1):
         return layer.call(x, training=training)
     gamma, beta, mean, variance = map(precise, (layer.gamma, layer.beta, layer.moving_mean, layer.moving_variance))
@@ -91,11 +90,26 @@ def layer_norm(layer, x):
 
 
 FORMS = {
-    keras.layers.Dense: linear,
+    keras.layers.Dense: dense,
     keras.layers.Conv2D: convolution,
     keras.layers.BatchNormalization: batch_norm,
     keras.layers.LayerNormalization: layer_norm,
 }
+
+
+def attend(q, k, v, bias=None, scale=1.0):
+    """softmax(scale q k^T + bias) v without keeping the maps: (B, heads, N, d) each; bias (heads, N, N)."""
+    import torch.nn.functional as F
+
+    mask = None if bias is None else bias.unsqueeze(0)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
+
+
+def take_rows(values, index):
+    """Rows of a table by a NumPy array of numbers."""
+    import torch
+
+    return values.index_select(0, torch.from_numpy(index).to(values.device))
 
 
 def has_pool(x, kind, stride):
@@ -115,14 +129,3 @@ def pool(x, kind, stride):
     else:
         y = F.max_pool2d(image, 3, stride, padding=1)
     return y.permute(0, 2, 3, 1)
-
-
-def value_of(variable):
-    """The tensor of a Keras variable; of a tensor or None, itself."""
-    return getattr(variable, "value", variable)
-
-
-def precise(variable):
-    """`value_of` in float32 or float64."""
-    value = value_of(variable)
-    return value if value is None or value.itemsize > 2 else value.float()

@@ -7,10 +7,11 @@ from keras_coatnet.layers.arguments import check_choice, check_counts, check_rat
 from keras_coatnet.layers.attention import RelativeMultiHeadSelfAttention
 from keras_coatnet.layers.drop_path import DropPath
 from keras_coatnet.layers.dropout import Dropout
+from keras_coatnet.layers.forward import forward
 from keras_coatnet.layers.initializers import serialize_initializer
 from keras_coatnet.layers.layer_scale import LayerScale
 from keras_coatnet.layers.normalization import check_norms, normalization, normalize
-from keras_coatnet.layers.pointwise import pointwise
+from keras_coatnet.layers.pointwise import pointwise, project
 from keras_coatnet.layers.pooling import POOLS, check_same_size, pool, pooled_size
 from keras_coatnet.layers.rematerialization import RematerializingLayer
 
@@ -177,14 +178,14 @@ class TransformerBlock(RematerializingLayer):
         x = self._attend(x, training)
 
         def feed_forward(y):
-            hidden = self.mlp_dropout(self.activation(self.mlp_expansion(y)), training=training)
-            return self.mlp_projection(hidden)
+            hidden = project(self.mlp_expansion, y, self.activation)
+            return forward(self.mlp_projection, forward(self.mlp_dropout, hidden, training=training))
 
         y = normalize(self.mlp_norm, x, training)
         y = self.run_part(feed_forward, y, training=training, dropout_rate=self.dropout_rate)
         if self.mlp_scale is not None:
-            y = self.mlp_scale(y)
-        return x + self.mlp_drop_path(y, training=training)
+            y = forward(self.mlp_scale, y)
+        return x + forward(self.mlp_drop_path, y, training=training)
 
     def _attend(self, x, training):
         y = self.prenorm_activation(normalize(self.attention_norm, x, training))
@@ -194,11 +195,11 @@ class TransformerBlock(RematerializingLayer):
         else:
             shortcut = pool(x, self.pool, self.strides)
         if self.shortcut is not None:
-            shortcut = self.shortcut(shortcut)
-        y = self.attention(pooled, training=training)
+            shortcut = forward(self.shortcut, shortcut)
+        y = forward(self.attention, pooled, training=training)
         if self.attention_scale is not None:
-            y = self.attention_scale(y)
-        return shortcut + self.attention_drop_path(y, training=training)
+            y = forward(self.attention_scale, y)
+        return shortcut + forward(self.attention_drop_path, y, training=training)
 
     def compute_output_shape(self, input_shape):
         height, width = (pooled_size(side, self.pool, self.strides) for side in input_shape[1:3])

@@ -91,3 +91,30 @@ def test_a_compiled_block_gives_the_same():
     with torch.no_grad():
         found = torch.compile(layer.call, backend="eager", fullgraph=True)(x, training=False)
         assert_close(to_numpy(found), to_numpy(layer(x)), 1e-6)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.id in ("MBConv-plain", "TransformerBlock-plain")])
+def test_without_onednn_the_numbers_are_the_same(monkeypatch, case):
+    layer, x = without_chance(case), image(case.shape)
+    found = [run(layer, x), *gradients(layer, x)[0]]
+    monkeypatch.setattr("keras_coatnet.layers.torch_products.has_onednn", lambda: False)
+    expected = [run(layer, x), *gradients(layer, x)[0]]
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * max(1, np.abs(theirs).max()))
+
+
+def test_gradients_have_gradients():
+    import torch
+
+    layer = layers.Perceptron(5, "gelu")
+    layer.build((2, 3, 4))
+    randomize(layer)
+    x = torch.from_numpy(image((2, 3, 4))).requires_grad_()
+
+    def second_order():
+        (first,) = torch.autograd.grad(layer(x).square().sum(), x, create_graph=True)
+        return torch.autograd.grad(first.square().sum(), x)[0]
+
+    found = second_order()
+    with plain_forms():
+        torch.testing.assert_close(found, second_order(), rtol=1e-4, atol=1e-5)
