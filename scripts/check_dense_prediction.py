@@ -1,4 +1,4 @@
-"""Put narrow CoAtNets into KerasHub's RetinaNet and DeepLabV3, train each for a few steps and answer for an image.
+"""Put narrow CoAtNets and CoaTs into KerasHub's RetinaNet and DeepLabV3, train each for a few steps, have it answer.
 
     KERAS_BACKEND=jax python scripts/check_dense_prediction.py
 
@@ -21,20 +21,23 @@ import keras_coatnet as kc
 
 HEIGHT, WIDTH = 128, 160
 IMAGES, STEPS = 4, 12
-# The default family, and timm's with its norm behind the last map; at a fixed and at an open size.
+WIDTHS = (32, 64, 96, 128)
+# The default family, timm's with its norm behind the last map, CoaTs of serial and of parallel blocks; fixed and open
+# sizes.
 ENCODERS = {
-    "coatnet_0, fixed size": ("coatnet_0", 64, (HEIGHT, WIDTH, 3)),
-    "coatnet_2_rw, open size": ("coatnet_2_rw", (32, 64), (None, None, 3)),
+    "coatnet_0, fixed size": (kc.narrow("coatnet_0", (1, 1, 1, 1), WIDTHS, 64), (HEIGHT, WIDTH, 3)),
+    "coatnet_2_rw, open size": (kc.narrow("coatnet_2_rw", (1, 1, 1, 1), WIDTHS, (32, 64)), (None, None, 3)),
+    "coat_lite_small, fixed size": (kc.narrow("coat_lite_small", (1, 1, 1, 1), WIDTHS), (HEIGHT, WIDTH, 3)),
+    "coat_small, open size": (kc.narrow("coat_small", (1, 1, 1, 1, 2), (32, 64, 64, 64)), (None, None, 3)),
 }
 
 
 def main():
     keras.utils.set_random_seed(0)
     failures = []
-    for description, (name, stem, shape) in ENCODERS.items():
+    for description, (spec, shape) in ENCODERS.items():
         for check in (check_detector, check_segmenter):
-            spec = kc.narrow(name, (1, 1, 1, 1), (32, 64, 96, 128), stem)
-            encoder = kc.CoAtNet(spec, include_top=False, input_shape=shape)
+            encoder = kc.build(spec, include_top=False, input_shape=shape)
             failures += [f"{description}: {failure}" for failure in check(encoder, description)]
     print("\n".join(failures) or f"keras-hub {keras_hub.__version__} takes our backbones on {keras.backend.backend()}")
     return len(failures) > 0

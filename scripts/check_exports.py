@@ -16,7 +16,15 @@ import sys
 import time
 from pathlib import Path
 
-VARIANTS = ("coatnet_0", "coatnet_0_rw", "coatnet_rmlp_nano_rw", "coatnext_nano_rw", "coatnet_2")
+VARIANTS = (
+    "coatnet_0",
+    "coatnet_0_rw",
+    "coatnet_rmlp_nano_rw",
+    "coatnext_nano_rw",
+    "coatnet_2",
+    "coat_lite_tiny",
+    "coat_tiny",
+)
 BACKENDS = ("torch", "tensorflow", "jax")
 FILES = {
     "saved_model": "saved_model",
