@@ -1,7 +1,6 @@
 """All families in one place: from a name to its spec, its model and its counts."""
 
 import dataclasses
-import difflib
 import fnmatch
 from collections.abc import Callable, Mapping
 
@@ -22,6 +21,7 @@ from keras_coatnet.coatnet.sharding import SHARDED_KERNELS
 from keras_coatnet.coatnet.spec import CoAtNetSpec, narrow_spec
 from keras_coatnet.coatnet.stages import list_stages
 from keras_coatnet.coatnet.variants import VARIANTS as COATNET_VARIANTS
+from keras_coatnet.families.check import find_variant
 from keras_coatnet.weights.slots import copy_weights
 
 
@@ -80,12 +80,7 @@ def get_spec(name):
 
     Raises: ValueError for an unknown name, with the nearest known ones.
     """
-    for family in FAMILIES:
-        if name in family.variants:
-            return family.variants[name]
-    nearest = difflib.get_close_matches(str(name).lower(), list_variants(), n=3, cutoff=0.5)
-    hint = f"Nearest: {', '.join(nearest)}." if nearest else "list_variants() names all."
-    raise ValueError(f"Unknown variant {name!r}. {hint}")
+    return find_variant(name, {known: spec for family in FAMILIES for known, spec in family.variants.items()})
 
 
 def family_of(spec_or_name):
