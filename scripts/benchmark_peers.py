@@ -21,6 +21,7 @@ What is timed (`--subjects` takes shell patterns):
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -80,7 +81,12 @@ def parse():
     parser.add_argument("--seconds", type=float, default=1.0, help="of a measurement, at least (default: 1)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--cores", type=core_numbers, help="to stay on, such as 0,1")
-    parser.add_argument("--at-once", type=int, default=8, help="processes beside the bases (default: 8)")
+    parser.add_argument(
+        "--at-once",
+        type=int,
+        default=8,
+        help="processes beside the bases (default: 8)",
+    )
     parser.add_argument("--folder", type=pathlib.Path, default=SCRIPTS.parent / "out" / "speed", help="of made files")
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--chart", type=pathlib.Path)
@@ -104,12 +110,16 @@ def settings_of(options):
 
 
 def groups_of(jobs, at_once):
-    """Lists of jobs that are measured together: the bases and so many others."""
+    """Lists of jobs that are measured together: the bases and up to so many others, a backend's forms in one list."""
     bases = [job for job in jobs if job.name in BASES]
     others = [job for job in jobs if job.name not in BASES]
-    if not others:
-        return [bases] if bases else []
-    return [[*bases, *others[start : start + at_once]] for start in range(0, len(others), at_once)]
+    groups = [[]]
+    for _, forms in itertools.groupby(others, key=lambda job: job.name.partition(",")[0]):
+        forms = list(forms)
+        if groups[-1] and len(groups[-1]) + len(forms) > at_once:
+            groups.append([])
+        groups[-1] += forms
+    return [[*bases, *group] for group in groups if bases or group]
 
 
 def measure(record, variant, mode, batch_size, jobs, options):

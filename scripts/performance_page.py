@@ -74,8 +74,8 @@ Each takes a quiet machine; `--cores` pins all sides to the same cores.
 
 ```bash
 scripts/benchmark_peers coatnet_0_rw --cores 0,1 --threads 2 --json docs/performance/peers_inference.json
-scripts/benchmark_peers coatnet_0_rw --mode training --batch-size 8 --at-once 3 --cores 0,1 --threads 2 \\
-    --json docs/performance/peers_training.json
+scripts/benchmark_peers coatnet_0_rw --mode training --subjects timm+m 'timm compiled*' 'ours*' --batch-size 8 \\
+    --at-once 3 --cores 0,1 --threads 2 --json docs/performance/peers_training.json
 python scripts/profile_blocks.py coatnet_0_rw --cores 0,1 --threads 2 --json docs/performance/profile.json
 python scripts/benchmark_scaling.py coatnet_0_rw --cores 0,1 --threads 2 --json docs/performance/scaling.json
 python scripts/benchmark_scaling.py --large --json docs/performance/large.json

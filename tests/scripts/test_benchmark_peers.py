@@ -105,9 +105,11 @@ def test_other_logits_are_refused_with_the_name(script):
 
 
 def test_groups_hold_all_others_once_beside_the_bases(script):
-    named = [types.SimpleNamespace(name=name) for name in ("timm+m", "a", "b", "c", "timm")]
-    groups = [[job.name for job in group] for group in script.groups_of(named, 2)]
-    assert groups == [["timm+m", "timm", "a", "b"], ["timm+m", "timm", "c"]]
+    named = [types.SimpleNamespace(name=name) for name in ("timm+m", "a", "b", "c", "c, plain", "timm")]
+    groups = [[job.name for job in group] for group in script.groups_of(named, 3)]
+    assert groups == [["timm+m", "timm", "a", "b"], ["timm+m", "timm", "c", "c, plain"]]
+    assert [len(group) for group in script.groups_of(named, 1)] == [3, 3, 4]
+    assert script.groups_of(named[:1], 3) == [named[:1]]
 
 
 def test_row_is_held_against_every_base_and_the_floor(script):
