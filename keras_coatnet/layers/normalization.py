@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_coatnet.layers import tensorflow_forms
 from keras_coatnet.layers.affine import Affine
 from keras_coatnet.layers.arguments import check_choice
 from keras_coatnet.layers.forward import forward
@@ -62,5 +63,7 @@ def normalize(norm, x, training):
     """`x` behind a layer of `normalization`; `x` itself behind None."""
     if norm is None:
         return x
+    if training and tensorflow_forms.has_batch_norm(norm, x):
+        return tensorflow_forms.batch_norm(norm, x)
     learns = isinstance(norm, keras.layers.BatchNormalization)
     return forward(norm, x, training=training) if learns else forward(norm, x)

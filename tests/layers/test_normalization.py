@@ -1,12 +1,13 @@
 """The two normalisations: their constants, and the moving statistics that training leaves."""
 
+import keras
 import numpy as np
 import oracle
 import pytest
 from agreement import assert_close
-from running import image, randomize, run
+from running import gradients, image, randomize, run
 
-from keras_coatnet.layers.normalization import normalization
+from keras_coatnet.layers.normalization import normalization, normalize
 
 SHAPE = (2, 3, 4, 5)
 
@@ -51,3 +52,35 @@ def test_unknown_kind_is_refused():
         match=r"norm must be one of 'batch', 'layer', 'affine', 'standardize', None; got 'bach'\. Nearest: 'batch'\.",
     ):
         built("bach")
+
+
+class Normalized(keras.layers.Layer):
+    """A batch norm as blocks call it, or as Keras does."""
+
+    def __init__(self, as_blocks_do):
+        super().__init__()
+        self.as_blocks_do = as_blocks_do
+        self.norm = normalization("batch", epsilon=1e-5, momentum=0.75, name="norm", dtype="float32")
+
+    def build(self, input_shape):
+        self.norm.build(input_shape)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def call(self, x, training=None):
+        return normalize(self.norm, x, training) if self.as_blocks_do else self.norm(x, training=training)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (1, 1, 4, 5), (3, 1, 2, 5)])
+def test_training_is_as_keras_has_it(shape):
+    x, results = 3 * image(shape) + 1, []
+    for as_blocks_do in (True, False):
+        layer = Normalized(as_blocks_do)
+        layer.build(shape)
+        randomize(layer)
+        of_weights, of_input = gradients(layer, x, training=True)
+        statistics = [oracle.values(layer.norm.moving_mean), oracle.values(layer.norm.moving_variance)]
+        results.append([run(layer, x, training=True), *of_weights, of_input, *statistics])
+    for found, expected in zip(*results, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * max(1, np.abs(expected).max()))
