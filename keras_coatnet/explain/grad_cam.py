@@ -71,7 +71,10 @@ class GradCAM:
             ValueError: an unknown class, an array that is no picture, or answers that are no numbers.
         """
         target = -1 if target is None else find_class(self.names, target)
-        pictures = np.stack([self.classifier.prepare(image) for image in as_list(images)])
+        pictures = [self.classifier.prepare(image) for image in as_list(images)]
+        if not pictures:
+            raise ValueError("images must be one picture or several; got none.")
+        pictures = np.stack(pictures)
         if self.classifier.channels_first:
             pictures = np.ascontiguousarray(np.moveaxis(pictures, -1, 1))
         scores, maps, gradients, classes = self._run(pictures, np.full(len(pictures), target))

@@ -7,8 +7,10 @@ from keras_coatnet.explain.overlay import enlarge
 from keras_coatnet.explain.positions import position_biases
 from keras_coatnet.explain.stages import stage_maps
 
-TILE = 0.95
-NAME_WIDTH = 1.3
+# Inches.
+TILE, MAP_WIDTH = 0.95, 1.3
+NAME_HEIGHT, NAME_WIDTH, STAGE_NAME_WIDTH = 0.4, 1.3, 0.9
+# Of pictures in a row.
 COLUMNS = 12
 
 
@@ -29,7 +31,7 @@ def draw_position_biases(model, pattern="*", sides=None):
         for name, values in position_biases(model, pattern, sides).items()
         for first in range(0, len(values), COLUMNS)
     ]
-    figure, panels = _grid(len(rows), max(len(pictures) for _, _, pictures, _ in rows), TILE, NAME_WIDTH)
+    figure, panels = _grid(len(rows), max(len(pictures) for _, _, pictures, _ in rows), (TILE, TILE), NAME_WIDTH)
     for (name, first, pictures, largest), axes_of_row in zip(rows, panels, strict=True):
         if first == 0:
             _name_row(axes_of_row[0], f"{_block(name)}\n±{largest:.2g}")
@@ -55,7 +57,8 @@ def draw_stage_maps(model, image, channels=6):
 
     seen = seen_part(model, image)
     rows = {name: _pictures(maps[0], channels) for name, maps in stage_maps(model, image).items()}
-    figure, panels = _grid(len(rows), 2 + channels, 1.3, 0.9)
+    tile = (MAP_WIDTH * seen.shape[0] / seen.shape[1], MAP_WIDTH)
+    figure, panels = _grid(len(rows), 2 + channels, tile, STAGE_NAME_WIDTH)
     show_picture(panels[0][1], seen, "picture")
     for (name, pictures), axes_of_row in zip(rows.items(), panels, strict=True):
         _name_row(axes_of_row[0], f"{name}\n{pictures[0].shape[0]} x {pictures[0].shape[1]}")
@@ -74,9 +77,10 @@ def _pictures(x, channels):
 
 
 def _grid(rows, columns, tile, name_width):
-    """A figure with rows of a panel for a name and of square ones for pictures, all bare."""
-    figure = new_figure(name_width + columns * tile, rows * (tile + 0.15) + 0.1)
-    panels = figure.subplots(rows, 1 + columns, squeeze=False, width_ratios=(name_width, *[tile] * columns))
+    """A figure with rows of a panel for a name and of tiles (height, width) for pictures, all bare."""
+    height, width = tile
+    figure = new_figure(name_width + columns * width, rows * (max(height, NAME_HEIGHT) + 0.15) + 0.1)
+    panels = figure.subplots(rows, 1 + columns, squeeze=False, width_ratios=(name_width, *[width] * columns))
     for axes in np.ravel(panels):
         bare(axes)
     return figure, panels
