@@ -76,6 +76,8 @@ Each takes a quiet machine; `--cores` pins all sides to the same cores.
 scripts/benchmark_peers coatnet_0_rw --cores 0,1 --threads 2 --json docs/performance/peers_inference.json
 scripts/benchmark_peers coatnet_0_rw --mode training --subjects timm+m 'timm compiled*' 'ours*' --batch-size 8 \\
     --at-once 3 --cores 0,1 --threads 2 --json docs/performance/peers_training.json
+scripts/benchmark_peers coatnet_0 coat_lite_tiny coat_tiny --batch-size 8 --cores 0,1 --threads 2 \\
+    --json docs/performance/peers_others.json
 python scripts/profile_blocks.py coatnet_0_rw --cores 0,1 --threads 2 --json docs/performance/profile.json
 python scripts/benchmark_scaling.py coatnet_0_rw --cores 0,1 --threads 2 --json docs/performance/scaling.json
 python scripts/benchmark_scaling.py --large --json docs/performance/large.json
@@ -113,16 +115,23 @@ def peers_section(record):
     """A table for each variant, mode, size and batch."""
     lines = [machine_line(record), ""]
     key = lambda row: (row["variant"], row["mode"], tuple(row["image_size"]), row["batch_size"])  # noqa: E731
-    # Groups that were measured apart have their bases twice.
-    for (variant, mode, (height, width), batch_size), rows in groupby(sorted(record["rows"], key=key), key):
-        rows = list(rows)
-        bases = list(rows[0]["over"])
+    for (variant, mode, (height, width), batch_size), group in groupby(sorted(record["rows"], key=key), key):
+        rows = list(group)
+        bases = list(dict.fromkeys(base for row in rows for base in row["over"]))
         lines += [f"**{variant}, {mode}, batch {batch_size}, {height} x {width} pixels**", ""]
         lines += table(
             ("", "ms", "floor", "limit", "images/s", "MB", *(f"over {base}" for base in bases)),
-            [peer_cells(row, bases) for row in rows],
+            [peer_cells(row, bases) for row in first_of_each(rows)],
         )
     return "\n".join(lines)
+
+
+def first_of_each(rows):
+    """Bases are measured again with every group."""
+    found = {}
+    for row in rows:
+        found.setdefault(row["name"], row)
+    return found.values()
 
 
 def peer_cells(row, bases):
@@ -252,7 +261,7 @@ def machine_line(record):
     machine = record["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     settings = record.get("settings", record)
-    told = [machine["processor"], f"{settings['threads']} threads" if settings.get("threads") else None]
+    told = [machine["processor"], f"{settings['threads']} threads a process" if settings.get("threads") else None]
     told += [f"{settings['rounds']} rounds" if settings.get("rounds") else None]
     load = f"load before {record['load_before']:.1f}" if record.get("load_before") is not None else None
     return f"{', '.join(filter(None, (*told, load)))}; {versions}."

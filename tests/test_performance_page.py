@@ -58,7 +58,7 @@ def test_peers_are_a_table_with_ratios_and_what_kept_memory_is_worth(script, tmp
     text = script.page(tmp_path)
     assert "**coatnet_0_rw, inference, batch 8, 224 x 192 pixels**" in text
     assert "| timm | 125.0 | 40.0 | 50% | 80.0 | 800 | 0.80 (0.75-0.85) |" in text
-    assert "A processor, 2 threads, 7 rounds, load before 0.2; keras 3.0." in text
+    assert "A processor, 2 threads a process, 7 rounds, load before 0.2; keras 3.0." in text
     assert "| timm, coatnet_0_rw, inference, batch 8 | 1.25 (1.25-1.25) | 117,000 | 5 | 800 | 900 |" in text
     assert "| ours jax, fused, coatnet_0_rw, inference, batch 8 | fused / not | 1.25 (1.25-1.25) |" in text
 
