@@ -17,10 +17,12 @@ sys.path.insert(0, str(ROOT))
 import keras_coatnet as kc  # noqa: E402
 from keras_coatnet.coatnet.published import FIGURES, Figure  # noqa: E402
 from keras_coatnet.weights.cards import card  # noqa: E402
+from keras_coatnet.weights.in_package import path_in_package  # noqa: E402
 from keras_coatnet.weights.manifest import row_from_json, shipped_manifest  # noqa: E402
 
 ORIGINS = {"coatnet": "keras_cv_attention_models", "paper": "paper", "timm": "timm", "coat": "mlpc-ucsd/CoaT"}
 SOURCES = {"arXiv 2106.04803": "paper", "keras_cv_attention_models README": "keras_cv_attention_models"}
+SMALL_DATA_CLASSES = 200  # of the rows that are nobody else's
 UNKNOWN = "-"
 COLUMNS = ("variant", "origin", "parameters", "10^9 MACs", "size", "top-1", "trained on, at, reported by", "weights")
 FIGURE_COLUMNS = ("variant", "top-1", "size", "trained on", "reported by", "note")
@@ -54,7 +56,7 @@ def variant_cells(name, figures, rows):
     weights = [weights_link(row, spec.input_size) for row in rows if row.variant == name]
     return (
         f"`{name}`",
-        ORIGINS[spec.family] if "tiny200" not in name else "this package",
+        "this package" if spec.num_classes == SMALL_DATA_CLASSES else ORIGINS[spec.family],
         f"{count.parameters:,}",
         f"{count.macs / 1e9:.2f}",
         str(spec.input_size),
@@ -66,6 +68,8 @@ def variant_cells(name, figures, rows):
 
 def weights_link(row, own_size):
     """The tag, with its size where that is not the variant's, linked to the page that has the file."""
+    if path_in_package(row):
+        return f"`{row.tag}`, in the package"
     url = row.files[0].url
     page = (
         url.partition("/resolve/")[0] if "/resolve/" in url else url.rpartition("/")[0].replace("/download/", "/tag/")

@@ -13,6 +13,7 @@ from keras_coatnet.cli.progress import progress_display
 from keras_coatnet.deploy.runtimes import is_exported, open_file
 from keras_coatnet.images.read import UnreadableImage
 from keras_coatnet.prediction.classifier import LARGEST_BATCH, Classifier, NotProbabilities
+from keras_coatnet.prediction.default_model import DEFAULT_VARIANT, load_default
 from keras_coatnet.prediction.load import check_source, load
 
 EXAMPLES = """
@@ -42,10 +43,9 @@ def add_parser(subparsers):
     )
     parser.add_argument(
         "--model",
-        default="coatnet_0",
         metavar="NAME|FILE",
         help="variant, saved model (.keras) or exported file: .tflite, .onnx, .xml, .pt2, .stablehlo, the folder of a "
-        "SavedModel (default: coatnet_0)",
+        "SavedModel (default: coatnet_0; where it cannot be fetched, the small model that comes with the package)",
     )
     parser.add_argument(
         "--weights", metavar="TAG|FILE", help="trained weights for the variant NAME (default: imagenet)"
@@ -82,6 +82,10 @@ def run(options):
 
 def check_model(options):
     """Refuses a model or weights that cannot be, before anything is read."""
+    if options.model is None:
+        if options.weights is not None:
+            options.model = DEFAULT_VARIANT
+        return
     if not is_exported(options.model):
         check_source(options.model, options.weights)
     elif options.weights is not None:
@@ -91,7 +95,9 @@ def check_model(options):
 
 
 def load_model(options):
-    """(model, labels) of a variant, a `.keras` file or an exported one."""
+    """(model, labels) of a variant, a `.keras` file or an exported one; None is the default model."""
+    if options.model is None:
+        return load_default()
     if not is_exported(options.model):
         return load(options.model, options.weights)
     try:

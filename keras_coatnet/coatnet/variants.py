@@ -83,6 +83,8 @@ _TINY = [
     ("coatnet_tiny200_cctt", (1, 1, 1, 1), TINY, 32, {}),
     ("coatnet_tiny200_cttt", (1, 1, 1, 1), TINY, 32, {"layout": "CTTT"}),
     ("coatnet_tiny200_ccct_1131", (1, 1, 3, 1), TINY, 32, {"layout": "CCCT"}),
+    # For pictures of 64 pixels; no row of a paper's.
+    ("coatnet_tiny64", (1, 2, 3, 1), TINY, 32, {"strides": (2, 2, 1, 2), "stem_strides": (2,), "input_size": 64}),
     ("vit_rel_tiny200", (5,), (192,), (192,), _ONE_RESOLUTION),
 ]
 

@@ -18,6 +18,7 @@ from keras_coatnet import registry
 from keras_coatnet.cli import predict as predict_command
 from keras_coatnet.cli.main import main
 from keras_coatnet.images.labels import write_labels
+from keras_coatnet.prediction import default_model
 from keras_coatnet.prediction import load as load_module
 
 
@@ -118,6 +119,7 @@ def test_one_batch_shape_whatever_the_number_of_pictures(monkeypatch):
 
 def test_model_is_coatnet_0_with_imagenet_weights_unless_said_otherwise(capsys, monkeypatch):
     asked = []
+    monkeypatch.setattr(default_model, "fetch", lambda row, **_: "a.h5")
     monkeypatch.setattr(registry, "build", lambda name, **options: asked.append((name, options)) or colour_model())
     assert main(["predict", "photos/0.png"]) == 0
     assert main(["predict", "photos/0.png", "--model", "coatnet_2_rw", "--weights", "sw_in12k"]) == 0
