@@ -3,6 +3,7 @@
 It needs Gradio, Playwright for Python and Chromium, and says so where they are not.
 """
 
+import base64
 import importlib.util
 import os
 import queue
@@ -86,7 +87,8 @@ def browser():
 
 @pytest.fixture
 def page(browser, address):
-    page = browser.new_page()
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
     page.set_default_timeout(PATIENCE)
     page.asked = []
     page.on("request", lambda request: page.asked.append(request.url))
@@ -96,7 +98,7 @@ def page(browser, address):
     stage.fill("map")
     stage.press("Enter")
     yield page
-    page.close()
+    context.close()
 
 
 def drop(page, path):
@@ -121,6 +123,19 @@ def test_photograph_gets_its_label_and_a_heat_map(page, folder):
     page.wait_for_function("old => document.querySelector('#seen img').src != old", arg=first)
     hosts = {url.split("/")[2].split(":")[0] for url in page.asked if url.startswith(("http", "ws"))}
     assert hosts == {"127.0.0.1"}
+
+
+COPY = """async content => {
+    const picture = await (await fetch('data:image/png;base64,' + content)).blob();
+    await navigator.clipboard.write([new ClipboardItem({'image/png': picture})]);
+}"""
+
+
+def test_pasted_photograph_is_answered_too(page, folder):
+    page.evaluate(COPY, base64.b64encode((folder / "cat.png").read_bytes()).decode())
+    page.get_by_text("Paste from Clipboard").click()
+    page.wait_for_function("document.querySelector('#told').innerText.includes('Where it sees: cat.')")
+    heat_of(page)
 
 
 def test_text_file_gets_a_readable_answer(page, folder):
