@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 import keras
 
+SECONDS_BETWEEN_NUMBERS = 0.2
+
 
 class ProgressCallback(keras.callbacks.Callback):
     """Draws what `fit` reports on a rich progress bar.
@@ -25,22 +27,24 @@ class ProgressCallback(keras.callbacks.Callback):
         self.progress, self.epochs, self.steps, self.batch_size = progress, epochs, steps, batch_size
         self.task = progress.add_task("compiling", total=epochs * steps, completed=start, numbers="")
         self.batches, self.since = 0, None
+        self._former, self._shown_at = None, 0.0
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch + 1
-        self.since = None
+        self.since = self._former = None
 
     def on_train_batch_end(self, batch, logs=None):
         now = time.perf_counter()
         # The first batch of an epoch may compile, or wait for the loader.
         self.batches, self.since = (0, now) if self.since is None else (self.batches + 1, self.since)
-        speed = f" {self.batches * self.batch_size / (now - self.since):.0f} images/s" if self.batches else ""
-        self.progress.update(
-            self.task,
-            advance=1,
-            description=f"epoch {self.epoch}/{self.epochs}",
-            numbers=f"loss {logs['loss']:.3f} accuracy {logs['accuracy']:.1%}{speed}",
-        )
+        # This batch may still be computed, that before is done: reading it waits for nothing.
+        known, self._former = self._former, logs
+        shown = {}
+        if known is not None and now - self._shown_at >= SECONDS_BETWEEN_NUMBERS:
+            speed = f" {self.batches * self.batch_size / (now - self.since):.0f} images/s" if self.batches else ""
+            shown["numbers"] = f"loss {known['loss']:.3f} accuracy {known['accuracy']:.1%}{speed}"
+            self._shown_at = now
+        self.progress.update(self.task, advance=1, description=f"epoch {self.epoch}/{self.epochs}", **shown)
 
     def on_test_begin(self, logs=None):
         self.progress.update(self.task, description="evaluating")

@@ -1,5 +1,6 @@
 """The callback that keeps a run: counts its place, saves it, records its epochs, and stops it in good order."""
 
+import collections
 import logging
 import math
 import time
@@ -45,6 +46,7 @@ class Keeper(keras.callbacks.Callback):
         self.save_every, self.stop = save_every, stop
         self.saved = state.position if state.position != Position() else None
         self._broken_off = 0 < state.position.step < steps
+        self._unread = collections.deque()
         self._tensorboard = None if self.folder is None else make_tensorboard(folder)
 
     def on_train_begin(self, logs=None):
@@ -53,6 +55,7 @@ class Keeper(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self._first = self.state.position.step
         self._started = time.perf_counter() - self.state.seconds
+        self._unread.clear()
         if self._broken_off:
             # `fit` has just reset them.
             load_metrics(self.resume_folder, self.model, self.trained)
@@ -67,14 +70,17 @@ class Keeper(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         state = self.state
         state.position = Position(state.position.epoch, self._first + batch + 1)
-        state.logs, state.seconds = dict(logs), time.perf_counter() - self._started
-        if not math.isfinite(logs["loss"]):
-            raise NotFinite(self._lost())
-        if self._stop_requested():
+        state.logs, state.seconds = logs, time.perf_counter() - self._started
+        self._unread.append((state.position, logs))
+        stop = self._stop_requested()
+        saves = stop or self._is_due()
+        # Reading a loss waits until it is computed, with nothing left for the device to do: mostly it is that of the
+        # batch before. None is missed, since it is a mean over the epoch, which stays no number once it is none.
+        self._read_losses(leave=0 if saves or state.position.step == self.steps else 1)
+        if saves:
             self.save()
+        if stop:
             raise Stopped
-        if self._is_due():
-            self.save()
 
     def on_test_begin(self, logs=None):
         even_out(self.model)
@@ -104,18 +110,26 @@ class Keeper(keras.callbacks.Callback):
         if self.folder is not None:
             self._record(row)
 
+    def _read_losses(self, leave):
+        """Stops the run at a loss that is no number; the last `leave` ones stay unread."""
+        while len(self._unread) > leave:
+            position, logs = self._unread.popleft()
+            if not math.isfinite(logs["loss"]):
+                raise NotFinite(self._lost(position))
+
     def save(self):
         """Writes a checkpoint; where there is no room, says so and goes on with the former one."""
         if self.resume_folder is None:
             return
         if hasattr(self.model, "jax_state_sync"):
             self.model.jax_state_sync()
+        self.state.logs = dict(self.state.logs)
         even_out(self.model)
         failed = False
         try:
             save_state(self.resume_folder, self.model, self.trained, self.state)
         except NotFinite as error:
-            raise NotFinite(f"{self._lost()} ({error})") from None
+            raise NotFinite(f"{self._lost(self.state.position)} ({error})") from None
         except OSError as error:
             log.warning("Could not save %s (%s); %s.", place(self.state.position, self.steps), error, self._kept())
             failed = True
@@ -140,8 +154,8 @@ class Keeper(keras.callbacks.Callback):
         # A process that stopped alone would leave the others waiting.
         return any_process(self.stop is not None and self.stop.requested)
 
-    def _lost(self):
-        return f"the loss is not a number any more, {place(self.state.position, self.steps)}; {self._kept()}"
+    def _lost(self, position):
+        return f"the loss is not a number any more, {place(position, self.steps)}; {self._kept()}"
 
     def _kept(self):
         if self.saved is None:

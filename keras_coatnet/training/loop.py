@@ -6,6 +6,7 @@ import numpy as np
 from keras_coatnet.training.averaging import AveragedEvaluation, raw_weights_kept, use_averages
 from keras_coatnet.training.checkpoints import BadCheckpoint, RunState, load_state
 from keras_coatnet.training.keeper import Keeper
+from keras_coatnet.training.late_logs import LateCallbacks
 from keras_coatnet.training.scale.processes import any_process
 from keras_coatnet.training.scale.values import even_out
 
@@ -100,7 +101,7 @@ def prepare(model, recipe, feed, epochs, engine=None):
 
 def run_epochs(model, engine, feed, held_out, state, until, keeper, callbacks):
     """Fits from the state's position to before epoch `until`; the raw weights stay in the model."""
-    listed = keras.callbacks.CallbackList(
+    listed = LateCallbacks(
         [keeper, AveragedEvaluation(), *callbacks], add_history=True, model=engine, epochs=until, steps=feed.steps
     )
     engine.stop_training = False
