@@ -34,10 +34,12 @@ def make_model(seed=1):
     )
 
 
-def make_tiny_model(height=SIZE[0], width=SIZE[1]):
+def make_tiny_model(height=SIZE[0], width=SIZE[1], dtype=None):
     """A model that every backend compiles at once, where what is tested is not the model."""
-    layers = [keras.layers.AveragePooling2D(8), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")]
-    return keras.Sequential([keras.Input((height, width, 3)), *layers])
+    layers = [keras.layers.AveragePooling2D(8), keras.layers.Flatten(), keras.layers.Dense(2, dtype=dtype)]
+    return keras.Sequential(
+        [keras.Input((height, width, 3)), *layers, keras.layers.Activation("softmax", dtype="float32")]
+    )
 
 
 def make_feeds(recipe=RECIPE, size=SIZE):

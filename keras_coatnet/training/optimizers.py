@@ -42,7 +42,8 @@ def make_model_optimizer(
         accumulation: batches whose mean gradient makes one update. Norm statistics are still those of each batch.
         layer_decay: factor of the learning rate for each layer further from the head; 1 is none.
 
-    Returns: `keras.optimizers.Optimizer`, built.
+    Returns: `keras.optimizers.Optimizer`, built; in a `LossScaleOptimizer` where layers compute in float16, where small
+        gradients would be zero without it.
     Raises:
         ValueError: no such optimizer.
     """
@@ -64,6 +65,9 @@ def make_model_optimizer(
         optimizer = getattr(layerwise, _LAYERWISE[name])(multipliers=multipliers, **keywords)
     variables = model.trainable_variables
     optimizer.exclude_from_weight_decay(var_list=[variable for variable in variables if not decays(variable)])
+    # Keras does it for models whose own policy says so; here layers have a policy, and the model has the global one.
+    if any(layer.compute_dtype == "float16" for layer in model._flatten_layers(include_self=False)):
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     # Built here, so that a checkpoint can be loaded into it before the first batch.
     optimizer.build(variables)
     return optimizer

@@ -35,6 +35,23 @@ def test_resumed_run_is_equal_to_the_last_bit(straight, tmp_path):
     assert without_times(history) == without_times(straight[1])
 
 
+def test_run_in_float16_goes_on_with_its_loss_scale(tmp_path):
+    keras.utils.set_random_seed(2)
+    models = [make_tiny_model(dtype="mixed_float16") for _ in range(2)]
+    models[1].set_weights(models[0].get_weights())
+    run(model=models[0])
+    optimizer = models[0].optimizer
+    assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    assert int(optimizer.step_counter) > 0 or float(optimizer.dynamic_scale) < optimizer.initial_scale
+    with pytest.raises(Stopped):
+        run(model=models[1], resume_folder=tmp_path, stop=StopAfter(STEPS + 1))
+    resumed = make_tiny_model(dtype="mixed_float16")
+    run(model=resumed, resume_folder=tmp_path)
+    for part in (lambda model: model, lambda model: model.optimizer):
+        for ours, expected in zip(values(part(resumed)), values(part(models[0])), strict=True):
+            np.testing.assert_array_equal(ours, expected)
+
+
 def test_last_weights_are_the_averages_and_what_was_evaluated(straight):
     model, history = straight
     pairs = averaged_pairs(model.optimizer)
