@@ -14,17 +14,19 @@ from keras_coatnet.cli.arguments import positive_integer, positive_number, seed
 from keras_coatnet.cli.errors import INTERRUPTED, SOME_INPUTS_FAILED, UsageError, bad_input
 from keras_coatnet.cli.training_devices import add_device_options, on_devices, smaller_batches
 from keras_coatnet.cli.training_display import ProgressCallback, progress_display, stopping_on_signals
+from keras_coatnet.cli.training_feeds import RunFeeds
 from keras_coatnet.cli.training_request import chosen_recipe, chosen_spec, output_of
+from keras_coatnet.cli.training_teacher import distiller
 from keras_coatnet.prediction.inputs import preprocessing_of
 from keras_coatnet.training.checkpoints import NotFinite, read_about
 from keras_coatnet.training.compilation import make_loss, make_schedule
-from keras_coatnet.training.data import evaluation_feed, training_feed
 from keras_coatnet.training.evaluation import collect_answers
 from keras_coatnet.training.keeper import Stopped
 from keras_coatnet.training.loop import train
 from keras_coatnet.training.parameter_groups import freeze_stages
 from keras_coatnet.training.recipes import list_recipes
 from keras_coatnet.training.report import write_report
+from keras_coatnet.training.resizing import train_growing
 from keras_coatnet.training.run_folder import (
     RESUME_FOLDER,
     check_folder,
@@ -71,6 +73,7 @@ def add_parser(subparsers):
         "--recipe", default=DEFAULT_RECIPE, metavar="NAME", help=f"how to train (default: {DEFAULT_RECIPE})"
     )
     parser.add_argument("--pretrained", metavar="TAG|FILE", help="weights to start from (default: none)")
+    parser.add_argument("--teacher", metavar="FILE.keras", help="learn from what this model says to the pictures, too")
     parser.add_argument("--epochs", type=positive_integer, metavar="N", help="(default: the recipe's)")
     parser.add_argument("--batch-size", type=positive_integer, metavar="N", help="(default: the recipe's)")
     parser.add_argument(
@@ -106,7 +109,8 @@ def run_here(options):
         recipe = chosen_recipe(options)
         spec = chosen_spec(options.model, options.model_set)
         data = open_data(options.data, options.seed)
-        others = {"seed": options.seed, "pretrained": options.pretrained, **smaller_batches(recipe, len(data.train))}
+        others = {"seed": options.seed, "pretrained": options.pretrained, "teacher": options.teacher}
+        others |= smaller_batches(recipe, len(data.train))
         settings = run_settings(recipe, spec, data, options.data, **others)
         found = check_folder(options.out, settings)
         if found == "finished":
@@ -122,15 +126,15 @@ def run_here(options):
             dropout_rate=recipe.dropout_rate,
             dtype=None if recipe.dtype == "float32" else recipe.dtype,
         )
-        made_ready = remember_preprocessing(model, recipe)
-        feed = _feed(data, recipe, made_ready, options.seed)
-        held_out = _evaluation(data.held_out, data, recipe, made_ready, feed)
-        check_run(model, recipe, feed.steps)
+        feeds = RunFeeds(data, recipe, remember_preprocessing(model, recipe), options.seed)
+        engine = distiller(model, options.teacher, data.classes, recipe) if options.teacher else None
+        feed, _ = feeds.of_size((side, side))
+        check_run(model, recipe, feed.steps, engine)
         Path(options.out).mkdir(parents=True, exist_ok=True)
-    with feed, held_out:
+    with feeds:
         try:
-            rows = _train(model, recipe, feed, held_out, settings, options)
-            return _finish(model, recipe, data, feed, held_out, rows, settings, options)
+            model, rows = _train(model, recipe, feeds, engine, settings, options)
+            return _finish(model, recipe, data, feeds, rows, settings, options)
         except OSError as error:
             resume = Path(options.out) / RESUME_FOLDER
             reason = " ".join(str(error.strerror or error).split())
@@ -163,8 +167,12 @@ def remember_preprocessing(model, recipe):
     return made_ready
 
 
-def check_run(model, recipe, steps):
+def check_run(model, recipe, steps, engine=None):
     """Refuses before any work what training would refuse."""
+    if recipe.growing and engine is not None:
+        raise ValueError("--teacher and growing pictures do not go together; set growing=()")
+    for side in recipe.sides.values():
+        model.check_input_sides(model.spec, (side, side))
     make_loss(recipe.loss, model)
     make_schedule(recipe, steps, recipe.epochs)
     freeze_stages(model, recipe.frozen_stages)
@@ -177,16 +185,10 @@ def tell_finished(folder):
     return 0
 
 
-def _feed(data, recipe, made_ready, seed):
-    return training_feed(data.train, len(data.classes), recipe, mean=made_ready.mean, std=made_ready.std, seed=seed)
-
-
-def _evaluation(source, data, recipe, made_ready, feed):
-    size = (recipe.image_size, recipe.image_size)
-    return evaluation_feed(source, len(data.classes), made_ready, size, batch_size=feed.batch_size)
-
-
-def _train(model, recipe, feed, held_out, settings, options):
+def _train(model, recipe, feeds, engine, settings, options):
+    """(the trained model, the rows of its history)"""
+    sizes = {start: (side, side) for start, side in recipe.sides.items()}
+    feed, held_out = feeds.of_size((recipe.image_size, recipe.image_size))
     resume = Path(options.out) / RESUME_FOLDER
     about = read_about(resume)
     start = 0
@@ -198,30 +200,31 @@ def _train(model, recipe, feed, held_out, settings, options):
             print(f"It was started on {about['backend']}; on another backend its numbers go on close, not equal.")
     with progress_display() as progress, stopping_on_signals() as stop:
         display = ProgressCallback(progress, recipe.epochs, feed.steps, feed.batch_size, start)
-        return train(
-            model,
-            recipe,
-            feed,
-            held_out,
-            folder=options.out,
-            resume_folder=resume,
-            save_every=options.save_every,
-            settings=settings,
-            callbacks=[display],
-            stop=stop,
-        )
+        keeping = {
+            "folder": options.out,
+            "resume_folder": resume,
+            "save_every": options.save_every,
+            "settings": settings,
+            "callbacks": [display],
+            "stop": stop,
+        }
+        if recipe.growing:
+            return train_growing(model, recipe, feeds.of_size, sizes, **keeping)
+        return model, train(model, recipe, feed, held_out, engine=engine, **keeping)
 
 
-def _finish(model, recipe, data, feed, held_out, rows, settings, options):
+def _finish(model, recipe, data, feeds, rows, settings, options):
     """Writes what the run leaves and tells what came out."""
+    size = (recipe.image_size, recipe.image_size)
+    feed, held_out = feeds.of_size(size)
     answers = collect_answers(model, held_out)
     results = {"held_out": {"images": len(answers.names), "top1": answers.top1, "top5": answers.top5}}
     results["summary"] = f"accuracy on {len(answers.names):,} held-out images: {answers.top1:.2%}"
     print(results["summary"])
-    skipped = {**feed.skipped, **held_out.skipped}
+    skipped = feeds.skipped
     if data.test is not None:
-        with _evaluation(data.test, data, recipe, preprocessing_of(model), feed) as test:
-            tested = collect_answers(model, test)
+        test = feeds.evaluation(data.test, size, feed.batch_size)
+        tested = collect_answers(model, test)
         skipped |= test.skipped
         results["test"] = {"images": len(tested.names), "top1": tested.top1, "top5": tested.top5}
         print(f"accuracy on {len(tested.names):,} test images: {tested.top1:.2%}")

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_coatnet.layers.rematerialization import rematerialize
 from keras_coatnet.prediction.spread import strategy_of
 from keras_coatnet.training.optimizers import make_model_optimizer
 from keras_coatnet.training.parameter_groups import freeze_stages
@@ -21,6 +22,8 @@ def compile_args(recipe, model, steps_per_epoch, epochs):
         )
     schedule = make_schedule(recipe, steps_per_epoch, epochs)
     freeze_stages(model, recipe.frozen_stages)
+    if recipe.rematerialize:
+        rematerialize(model)
     optimizer = make_model_optimizer(
         model,
         recipe.optimizer,

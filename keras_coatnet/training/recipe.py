@@ -21,10 +21,13 @@ class Recipe:
         result: what is known to come out.
         published: what the published command or text really did, where that is not what it says.
         epochs, batch_size, image_size: of the run; `batch_size` is that of one update, over all its parts.
+        growing: ((epochs, side), ...) of smaller pictures that come first, before `image_size`; () is none.
         accumulation: parts of a batch that are computed one after another.
         dtype: dtype policy to build the model with.
         drop_path_rate, dropout_rate: to build the model with; `drop_path_rate=None` is the variant's own.
         frozen_stages: how many parts do not learn, from the first on: the stem, where there is one, and stages.
+        rematerialize: whether attention and feed-forward parts without dropout are computed again for their gradients,
+            which takes time and saves memory.
         optimizer: "adamw", "lamb", "sgd" or "muon"; with `learning_rate` at its peak, `weight_decay` (on kernels only),
             `momentum` (beta 1), `beta_2`, `epsilon`, `clip_norm` (largest norm of all gradients, None: no clipping),
             `ema_decay` (of the averaged weights, None: none), `layer_decay` (factor of the learning rate for each layer
@@ -41,6 +44,7 @@ class Recipe:
         erasing: probability of random erasing; `erasing_mode` is "constant", "colour" or "pixel".
         mixup, cutmix: alphas; `mixup_each`, `cutmix_each` are "image" or "batch"; `mix_probability` that a batch is
             mixed, `cutmix_share` of CutMix among those.
+        teacher_share, teacher_temperature: of distillation, where there is a teacher, see `distillation.Distiller`.
         repeats: repeated augmentation, how often an epoch takes each of its pictures.
         evaluation_crop: share of the sides, of the centre; None squashes the whole picture.
         per_model: (size in a variant's name, ((field, value), ...)) rows, for `for_model`; "2" is any "..._2_..." name.
@@ -55,11 +59,13 @@ class Recipe:
     epochs: int = 300
     batch_size: int = 1024
     image_size: int = 224
+    growing: tuple = ()
     accumulation: int = 1
     dtype: str = "float32"
     drop_path_rate: float | None = None
     dropout_rate: float = 0.0
     frozen_stages: int = 0
+    rematerialize: bool = False
     optimizer: str = "adamw"
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
@@ -99,6 +105,8 @@ class Recipe:
     cutmix_each: str = "batch"
     mix_probability: float = 1.0
     cutmix_share: float = 0.5
+    teacher_share: float = 0.5
+    teacher_temperature: float = 2.0
     repeats: int = 1
     evaluation_crop: float | None = 0.95
     per_model: tuple = ()
@@ -110,6 +118,8 @@ class Recipe:
             raise ValueError("A recipe has warmup_epochs or warmup_steps, not both; set one of them to 0.")
         if self.auto_augment and self.rand_augment_layers:
             raise ValueError("A recipe has auto_augment or RandAugment, not both; set rand_augment_layers to 0.")
+        if sum(epochs for epochs, _ in self.growing) >= self.epochs:
+            raise ValueError(f"growing must leave epochs for image_size; got {self.growing} of {self.epochs} epochs.")
         if self.batch_size % self.accumulation:
             raise ValueError(
                 f"batch_size must be a multiple of accumulation; got {self.batch_size} and {self.accumulation}."
@@ -157,10 +167,19 @@ class Recipe:
             epochs=2,
             batch_size=4 * self.accumulation,
             image_size=64,
+            growing=((1, 32),) if self.growing else (),
             warmup_epochs=0.0,
             warmup_steps=0,
             cooldown_epochs=0,
         )
+
+    @property
+    def sides(self):
+        """{first epoch: side of the pictures from there on}"""
+        sides, start = {}, 0
+        for epochs, side in self.growing:
+            sides[start], start = side, start + epochs
+        return sides | {start: self.image_size}
 
     def preprocessing(self, mean=IMAGENET_MEAN, std=IMAGENET_STD):
         """The `Preprocessing` of evaluation, for a model that brings none of its own."""
@@ -173,7 +192,7 @@ class Recipe:
         """What `model.compile` takes: `model.compile(**recipe.compile_args(model, feed.steps))`.
 
         Args:
-            model: built `keras.Model`; the recipe's `frozen_stages` are frozen in it.
+            model: built `keras.Model`; `frozen_stages` and `rematerialize` of the recipe change it in place.
             steps_per_epoch: batches an epoch, each of `batch_size / accumulation` pictures.
             epochs: of the run; None is the recipe's.
 

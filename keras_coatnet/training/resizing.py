@@ -11,7 +11,17 @@ TABLE = "relative_position_bias_table"
 
 
 def train_growing(
-    model, recipe, make_feeds, sizes, *, folder=None, resume_folder=None, save_every=None, callbacks=(), stop=None
+    model,
+    recipe,
+    make_feeds,
+    sizes,
+    *,
+    folder=None,
+    resume_folder=None,
+    save_every=None,
+    settings=None,
+    callbacks=(),
+    stop=None,
 ):
     """`train` with pictures of another size from certain epochs on; resumes like it.
 
@@ -21,7 +31,7 @@ def train_growing(
         make_feeds: (height, width) -> (`Feed` of training batches, `Feed` of evaluation batches or None), with equally
             many training batches for every size.
         sizes: dictionary from epochs, from 0 on, to the (height, width) that holds from there.
-        folder, resume_folder, save_every, callbacks, stop: see `train`.
+        folder, resume_folder, save_every, settings, callbacks, stop: see `train`.
 
     Returns: (model of the last size, list of rows).
     Raises: ValueError where epoch 0 has no size, or an epoch is not of this run; what `train` raises.
@@ -41,7 +51,7 @@ def train_growing(
         if former is not None:
             carry_over(former, present)
         else:
-            state = (about and load_state(resume_folder, present, present)) or RunState()
+            state = (about and load_state(resume_folder, present, present)) or RunState(settings=settings)
         keeper = Keeper(present, state, feed.steps, feed.batch_size, folder, resume_folder, save_every, stop)
         run_epochs(present, present, feed, held_out, state, end, keeper, callbacks)
         former = present

@@ -121,6 +121,14 @@ def test_frozen_stages_of_the_recipe_are_frozen():
     assert not model.get_layer("stem").trainable
 
 
+@pytest.mark.parametrize("on", [False, True])
+def test_parts_are_rematerialised_where_the_recipe_says_so(on):
+    model = kc.CoAtNet(kc.coatnet_spec((1,), (8,), 4, layout="T", head_dim=4), input_shape=(32, 48, 3), num_classes=2)
+    get_recipe("transfer").smoke().replace(rematerialize=on).compile_args(model, 10)
+    block = model.get_layer("stage1_block1")
+    assert (block.rematerialize, block.attention.rematerialize) == (on, on)
+
+
 def test_tensorflow_on_a_processor_is_not_compiled_by_xla():
     arguments = get_recipe("transfer").smoke().compile_args(tiny_model(), 10)
     expected = False if keras.backend.backend() == "tensorflow" else "auto"

@@ -102,6 +102,7 @@ def test_fields_are_overridden_as_the_shell_writes_them():
         ({"epochs": 0}, "epochs must be a whole number from 1 up; got 0"),
         ({"epochs": 2.5}, r"epochs must be a whole number from 1 up; got 2\.5"),
         ({"frozen_stages": True}, "frozen_stages must be a whole number from 0 up; got True"),
+        ({"rematerialize": 1}, "rematerialize must be True or False; got 1"),
         ({"optimizer": "adam"}, "optimizer must be one of 'adamw'.*got 'adam'. Nearest: 'adamw'"),
         ({"learning_rate": -1}, "learning_rate must be a number from .* got -1"),
         ({"learning_rate": None}, "learning_rate must be a number.*got None"),
