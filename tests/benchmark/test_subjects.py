@@ -100,6 +100,11 @@ def test_limits_are_finite_calls(dtype, monkeypatch):
     assert made["about"]["flop"] == 2 * 8**3
 
 
+def test_fresh_weights_are_the_same_in_every_process():
+    answers = [first_outputs("test_coatnet", image_size=(32, 32))[0] for _ in range(2)]
+    assert np.array_equal(*answers)
+
+
 @pytest.mark.backend_free
 def test_rematerialization_reaches_the_attention_layers():
     for wanted in (False, True):
