@@ -3,9 +3,11 @@
 import threading
 
 from keras_coatnet.explain.grad_cam import GradCAM
+from keras_coatnet.prediction.default_model import load_default
 from keras_coatnet.prediction.load import load
 from keras_coatnet.weights.cache import CacheError
 from keras_coatnet.weights.download import find_cached, readable_files
+from keras_coatnet.weights.in_package import path_in_package
 from keras_coatnet.weights.manifest import load_manifest
 
 LAST_STAGE = "last"
@@ -15,7 +17,8 @@ class Models:
     """Named models of which one is held; a page's users take turns.
 
     Args:
-        sources: {name as it is shown: (model, weights) as `load` takes them}, the first one being the page's own.
+        sources: {name as it is shown: (model, weights) as `load` takes them, or (None, None) for the default model},
+            the first one being the page's own.
     """
 
     def __init__(self, sources):
@@ -51,16 +54,19 @@ class Models:
             # One at a time: what was held is freed before the next is loaded.
             self._name = self._model = self._labels = None
             self._explainers = {}
-            self._model, self._labels = load(*self.sources[name])
+            model, weights = self.sources[name]
+            self._model, self._labels = load_default() if model is None else load(model, weights)
             self._name = name
 
 
 def cached_models():
-    """Released weights that are in the cache: {name: (variant, tag)}."""
-    return {row.name: (row.variant, row.tag) for row in load_manifest() if _is_cached(row)}
+    """Released weights that are in the cache or come with the package: {name: (variant, tag)}."""
+    return {row.name: (row.variant, row.tag) for row in load_manifest() if _is_here(row)}
 
 
-def _is_cached(row):
+def _is_here(row):
+    if path_in_package(row) is not None:
+        return True
     try:
         path, _ = find_cached(row, readable_files(row), verify=False)
     except CacheError:

@@ -5,6 +5,7 @@ import argparse
 from keras_coatnet.cli.arguments import positive_integer
 from keras_coatnet.cli.errors import UsageError, bad_input
 from keras_coatnet.deploy.runtimes import is_exported
+from keras_coatnet.prediction.default_model import DEFAULT_VARIANT
 from keras_coatnet.prediction.load import check_source
 
 LOOPBACK = "127.0.0.1"
@@ -29,7 +30,7 @@ def add_parser(subparsers):
     parser.add_argument(
         "--model",
         metavar="NAME|FILE",
-        help="variant or saved model (.keras) (default: what is in the cache, else coatnet_0)",
+        help="variant or saved model (.keras) (default: as for predict)",
     )
     parser.add_argument(
         "--weights", metavar="TAG|FILE", help="trained weights for the variant NAME (default: imagenet)"
@@ -65,11 +66,10 @@ def model_sources(model, weights):
 
     if model is not None and is_exported(model):
         raise UsageError(f"{model} is an exported file, without gradients: name a variant or a .keras file")
-    sources = cached_models()
-    if model is None and (weights is not None or not sources):
-        model = "coatnet_0"
+    if model is None and weights is not None:
+        model = DEFAULT_VARIANT
     if model is None:
-        return Models(sources)
+        return Models({"default": (None, None), **cached_models()})
     check_source(model, weights)
     name = model if weights is None else f"{model} with {weights}"
-    return Models({name: (model, weights), **sources})
+    return Models({name: (model, weights), **cached_models()})

@@ -11,6 +11,7 @@ from keras_coatnet.explain.class_figure import draw_evidence, short_label
 from keras_coatnet.explain.classes import find_class
 from keras_coatnet.explain.grad_cam import GradCAM
 from keras_coatnet.images.read import UnreadableImage, read_image
+from keras_coatnet.prediction.default_model import DEFAULT_VARIANT, load_default
 from keras_coatnet.prediction.load import check_source, load
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".pdf", ".svg")
@@ -46,7 +47,10 @@ def add_parser(subparsers):
         "--stage", metavar="N", help="number of the stage whose map is read, 0 is the stem (default: the last)"
     )
     parser.add_argument(
-        "--model", default="coatnet_0", metavar="NAME|FILE", help="variant or saved model (.keras) (default: coatnet_0)"
+        "--model",
+        metavar="NAME|FILE",
+        help="variant or saved model (.keras) (default: coatnet_0; where it cannot be fetched, the small model that "
+        "comes with the package)",
     )
     parser.add_argument(
         "--weights", metavar="TAG|FILE", help="trained weights for the variant NAME (default: imagenet)"
@@ -60,7 +64,7 @@ def run(options):
         check_drawing()
         pictures = list(picture_paths(options.paths, sys.stdin))
         targets = output_paths(pictures, options.out)
-        model, labels = load(options.model, options.weights)
+        model, labels = load_default() if options.model is None else load(options.model, options.weights)
         explainer = GradCAM(model, as_stage(options.stage), labels=labels)
         target = None if options.target is None else find_class(explainer.names, options.target)
     failed = 0
@@ -77,6 +81,10 @@ def run(options):
 
 def check_model(options):
     """Refuses a model that cannot be, before anything is read."""
+    if options.model is None:
+        if options.weights is not None:
+            options.model = DEFAULT_VARIANT
+        return
     if is_exported(options.model):
         raise UsageError(f"{options.model} is an exported file, without gradients: name a variant or a .keras file")
     check_source(options.model, options.weights)

@@ -55,6 +55,12 @@ def test_one_model_is_held_until_another_is_asked_for(models, monkeypatch):
     assert models.loaded == ["b", "a.keras"]
 
 
+def test_default_model_answers_where_none_is_named(monkeypatch):
+    monkeypatch.setattr(models_module, "load_default", lambda: ("default model", LABELS))
+    monkeypatch.setattr(models_module, "GradCAM", lambda model, stage, labels: lambda pictures, target: model)
+    assert Models({"default": (None, None)}).explain("default", LAST_STAGE, None)[1] == "default model"
+
+
 @pytest.mark.backend_free
 def test_slider_goes_from_the_picture_to_the_heat():
     picture, heat = noise((4, 6)), np.zeros((4, 6), "float32")

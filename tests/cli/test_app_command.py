@@ -46,7 +46,6 @@ def test_impossible_model_is_refused(capsys, model, message):
 def test_named_model_comes_before_those_of_the_cache(monkeypatch, file):
     monkeypatch.setattr(models_module, "cached_models", lambda: {"coatnet_0.imagenet": ("coatnet_0", "imagenet")})
     assert list(model_sources(file, None).sources) == [file, "coatnet_0.imagenet"]
-    assert list(model_sources(None, None).sources) == ["coatnet_0.imagenet"]
+    assert list(model_sources(None, None).sources) == ["default", "coatnet_0.imagenet"]
     assert model_sources("coatnet_0", "my.h5").sources["coatnet_0 with my.h5"] == ("coatnet_0", "my.h5")
-    monkeypatch.setattr(models_module, "cached_models", dict)
-    assert list(model_sources(None, None).sources) == ["coatnet_0"]
+    assert "coatnet_0 with my.h5" in model_sources(None, "my.h5").sources

@@ -98,6 +98,12 @@ def test_impossible_model_is_refused(capsys, model, message):
     assert message in refusal(capsys, "photos/cat.png", "--out", "a.png", model=model)
 
 
+def test_default_model_answers_where_none_is_named(capsys, monkeypatch):
+    monkeypatch.setattr("keras_coatnet.cli.explain.load_default", lambda: (coatnet(), LABELS))
+    assert main(["explain", "photos/cat.png", "--class", "lion", "--out", "a.png"]) == 2
+    assert "No class is called 'lion': the model knows 5 classes" in capsys.readouterr().err
+
+
 @pytest.mark.backend_free
 def test_nothing_begins_without_matplotlib(capsys, monkeypatch):
     import sys
