@@ -64,11 +64,20 @@ def run(options):
         check_drawing()
         pictures = list(picture_paths(options.paths, sys.stdin))
         targets = output_paths(pictures, options.out)
+    if not any(isinstance(picture, str) and Path(picture).exists() for picture in pictures):
+        # Said before a model is fetched for nothing.
+        return draw_all(None, pictures, targets, None)
+    with bad_input():
         model, labels = load_default() if options.model is None else load(options.model, options.weights)
         explainer = GradCAM(model, as_stage(options.stage), labels=labels)
         target = None if options.target is None else find_class(explainer.names, options.target)
+    return draw_all(explainer, pictures, targets, target)
+
+
+def draw_all(explainer, pictures, paths, target):
+    """Writes a figure a picture, says so in a line each, and goes on after a bad one. Returns: the exit code."""
     failed = 0
-    for picture, path in zip(pictures, targets, strict=True):
+    for picture, path in zip(pictures, paths, strict=True):
         try:
             line = explain(explainer, picture, target, path)
         except UnreadableImage as error:

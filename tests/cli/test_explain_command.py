@@ -105,6 +105,13 @@ def test_default_model_answers_where_none_is_named(capsys, monkeypatch):
 
 
 @pytest.mark.backend_free
+def test_no_model_is_loaded_for_pictures_that_are_not_there(capsys, monkeypatch):
+    monkeypatch.setattr("keras_coatnet.cli.explain.load", None)
+    assert run("nowhere.png", "--out", "a.png") == 1
+    assert capsys.readouterr().err == "keras-coatnet explain: nowhere.png: No such file or directory\n"
+
+
+@pytest.mark.backend_free
 def test_nothing_begins_without_matplotlib(capsys, monkeypatch):
     import sys
 
