@@ -11,6 +11,7 @@ from running import BACKEND, image, run
 
 import keras_coatnet as kc
 from keras_coatnet.coatnet.variants import VARIANTS
+from keras_coatnet.layers.forward import plain_forms
 
 backend_free = pytest.mark.backend_free
 
@@ -207,13 +208,13 @@ def test_multiply_adds_of_every_option_at_odd_sizes_are_those_pytorch_runs():
 
 
 def run_and_count(specs, sides):
-    """Multiply-adds that PyTorch counts while each model runs one image."""
+    """Multiply-adds that PyTorch counts while each model runs one image, in the plain forms, which it all knows."""
     from torch.utils.flop_counter import FlopCounterMode
 
     counted = {}
     for name, spec in specs.items():
         model = kc.CoAtNet(spec, input_shape=(*sides, 3))
-        with FlopCounterMode(display=False) as flops:
+        with plain_forms(), FlopCounterMode(display=False) as flops:
             run(model, image((1, *sides, 3)))
         counted[name] = flops.get_total_flops() // 2
     return counted
