@@ -1,4 +1,4 @@
-"""Write the generated parts: the short table in README.md, the full ones and the cards in docs/models.md.
+"""Write the generated parts: the table of trained variants in README.md, the full ones and the cards in docs/models.md.
 
 python scripts/variant_table.py           # writes both pages
 python scripts/variant_table.py --check   # writes nothing; exit status 1 where a page is stale
@@ -109,13 +109,6 @@ def table(columns, rows):
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (columns, ["---"] * len(columns), *rows))
 
 
-def is_notable(name):
-    """For the README: what others publish under these names, without ablations, layouts and small-data models."""
-    last = name.rsplit("_", 1)[-1]
-    plain = kc.get_spec(name).family in ("timm", "coat") or last == "paper" or name.split("_")[-1] in "t01234567"
-    return plain and not name.startswith(("vit", "test"))
-
-
 def between_markers(text, marker, content):
     begin, end = f"<!-- {marker}:begin -->", f"<!-- {marker}:end -->"
     before, found_begin, rest = text.partition(begin)
@@ -130,7 +123,8 @@ def pages():
     figures, rows = all_figures(), manifest()
     cells = {name: variant_cells(name, figures, rows) for name in kc.list_variants()}
     readme, models = ROOT / "README.md", ROOT / "docs" / "models.md"
-    short = table(COLUMNS, [cells[name] for name in kc.list_variants() if is_notable(name)])
+    trained = {row.variant for row in rows}
+    short = table(COLUMNS, [cells[name] for name in kc.list_variants() if name in trained])
     full = table(COLUMNS, cells.values())
     published = table(FIGURE_COLUMNS, map(figure_cells, figures))
     text = models.read_text(encoding="utf-8")
