@@ -14,6 +14,10 @@ import keras
 from keras_coatnet.deploy import answers, job
 
 
+# Held by whoever ends this process: the job, or the watch that cleans up behind a parent that is gone.
+ending = threading.Lock()
+
+
 def main(folder):
     """Does the job that lies in a folder; what goes wrong is left there.
 
@@ -63,9 +67,10 @@ def end_with_parent(leftovers):
     def watch():
         while sys.stdin.buffer.read(1024):
             pass
-        for path in leftovers:
-            shutil.rmtree(path, ignore_errors=True)
-        os._exit(1)
+        with ending:
+            for path in leftovers:
+                shutil.rmtree(path, ignore_errors=True)
+            os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
 
@@ -73,5 +78,6 @@ def end_with_parent(leftovers):
 if __name__ == "__main__":
     code = main(sys.argv[1])
     sys.stdout.flush()
-    # Several frameworks in one process do not always end in peace.
-    os._exit(code)
+    with ending:
+        # Several frameworks in one process do not always end in peace.
+        os._exit(code)
