@@ -13,7 +13,6 @@ import keras
 
 from keras_coatnet.deploy import answers, job
 
-
 # Held by whoever ends this process: the job, or the watch that cleans up behind a parent that is gone.
 ending = threading.Lock()
 
@@ -76,8 +75,11 @@ def end_with_parent(leftovers):
 
 
 if __name__ == "__main__":
-    code = main(sys.argv[1])
-    sys.stdout.flush()
-    with ending:
-        # Several frameworks in one process do not always end in peace.
-        os._exit(code)
+    code = 1
+    try:
+        code = main(sys.argv[1])
+    finally:
+        sys.stdout.flush()
+        with ending:
+            # Several frameworks in one process do not always end in peace.
+            os._exit(code)
