@@ -45,7 +45,7 @@ def add_parser(subparsers):
         "--model",
         metavar="NAME|FILE",
         help="variant, saved model (.keras) or exported file: .tflite, .onnx, .xml, .pt2, .stablehlo, the folder of a "
-        "SavedModel (default: coatnet_0; where it cannot be fetched, the small model that comes with the package)",
+        "SavedModel (default: coatnet_0; where it cannot be fetched, an ImageNet model of the cache)",
     )
     parser.add_argument(
         "--weights", metavar="TAG|FILE", help="trained weights for the variant NAME (default: imagenet)"
