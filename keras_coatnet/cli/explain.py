@@ -49,8 +49,8 @@ def add_parser(subparsers):
     parser.add_argument(
         "--model",
         metavar="NAME|FILE",
-        help="variant or saved model (.keras) (default: coatnet_0; where it cannot be fetched, an ImageNet model of the "
-        "cache)",
+        help="variant or saved model (.keras) (default: coatnet_0; where it cannot be fetched, an ImageNet model of "
+        "the cache)",
     )
     parser.add_argument(
         "--weights", metavar="TAG|FILE", help="trained weights for the variant NAME (default: imagenet)"
