@@ -29,10 +29,12 @@ SHOWN_NAMES = 12
 class LoadReport(NamedTuple):
     """What `load_checkpoint` did.
 
-    `source`: whose names the file has. `loaded`: tensors that were assigned. `left`: tensors of the file's head without
-        a
-    place in the model. `fresh`: weights of the model's head that the file did not fill. `resized`: (old, new) grids.
-    `unused`: tensors that the file's own origin never reads.
+    source: whose names the file has.
+    loaded: tensors that were assigned.
+    left: tensors of the file's head without a place in the model.
+    fresh: weights of the model's head that the file did not fill.
+    resized: (old, new) grids.
+    unused: tensors that the file's own origin never reads.
     """
 
     source: str
