@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_coatnet.layers import torch_forms
+from keras_coatnet.layers import jax_forms, torch_forms
 from keras_coatnet.layers.arguments import check_choice
 from keras_coatnet.layers.initializers import Constant, get_depthwise_initializer
 
@@ -80,7 +80,7 @@ def convolve_depthwise(x, kernel, strides=(1, 1), dilation_rate=(1, 1), padding=
     if backend == "torch":
         return torch_forms.convolve_depthwise(x, kernel, bias, strides, pads, dilation_rate)
     refused_by_tensorflow = strides[0] != strides[1] or (max(strides) > 1 and max(dilation_rate) > 1)
-    if (backend == "jax" and runs_on_cpu()) or (backend == "tensorflow" and refused_by_tensorflow):
+    if (backend == "jax" and jax_forms.runs_on_cpu()) or (backend == "tensorflow" and refused_by_tensorflow):
         y = shifted_depthwise(x, kernel, strides, dilation_rate, pads)
     else:
         y = library_depthwise(x, kernel, strides, dilation_rate, padding, pads)
@@ -110,15 +110,6 @@ def padding_amounts(padding, size, kernel_size, stride, dilation_rate):
     total = (-(-size // stride) - 1) * stride + extent - size
     total = max(total, 0) if isinstance(total, int) else ops.maximum(total, 0)
     return total // 2, total - total // 2
-
-
-def runs_on_cpu():
-    """Whether JAX places new computations on the CPU."""
-    import jax
-
-    device = jax.config.jax_default_device
-    platform = getattr(device, "platform", device) or jax.default_backend()
-    return platform == "cpu"
 
 
 def pad(x, pads):

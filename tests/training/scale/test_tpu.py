@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_coatnet as kc
-from keras_coatnet.layers import depthwise
+from keras_coatnet.layers import jax_forms
 from keras_coatnet.training.recipes import get_recipe
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="TPUs are JAX's here")
@@ -27,8 +27,8 @@ def test_forward_and_training_step_lower_for_tpus(name, monkeypatch):
     import jax
     from jax import export
 
-    # On a TPU the depthwise convolutions are the library's; this machine's form would hide them.
-    monkeypatch.setattr(depthwise, "runs_on_cpu", lambda: False)
+    # On a TPU depthwise convolutions and pools are the library's; this machine's forms would hide them.
+    monkeypatch.setattr(jax_forms, "runs_on_cpu", lambda: False)
     model = make_model(name)
     model.compile(
         **get_recipe("paper_in1k").replace(batch_size=8, warmup_epochs=0, warmup_steps=0).compile_args(model, 100, 2)
