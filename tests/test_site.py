@@ -72,6 +72,12 @@ def test_every_public_name_is_on_a_page():
     assert sorted({name for name in (*offered(), *shown_to_users()) if home(name) not in known}) == []
 
 
+def test_names_on_pages_are_no_modules():
+    """A function of the same name as its module, such as `explain.grad_cam`, needs its full name."""
+    files = {name: ROOT / name.replace(".", "/") for name in documented()}
+    assert sorted(name for name, path in files.items() if path.is_dir() or path.with_suffix(".py").exists()) == []
+
+
 def test_names_of_all_kinds_are_asked_for():
     public = {*offered(), *shown_to_users()}
     assert {

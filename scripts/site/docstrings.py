@@ -1,19 +1,26 @@
 """Docstrings of this package as Markdown, for the pages of the site that show them.
 
 An Args list becomes a list, what stands behind another label (Shapes, Returns, Raises, Source ...) a paragraph of its
-own, and a line with a gap inside, such as `p = norm(x);  x <- x + attention(p)`, an equation in a block.
+own, and a line with a gap inside, such as `p = norm(x);  x <- x + attention(p)`, an equation in a block. Classes that
+have a place on the API pages are linked to it.
 """
 
+import functools
 import re
 import textwrap
+from pathlib import Path
 
 from griffe import Docstring, Extension
 
+API = Path(__file__).resolve().parents[2] / "docs" / "api"
 LABELS = ("Args", "Attributes", "Call", "Example", "Raises", "Returns", "Shapes", "Source", "Yields")
 LABELLED = re.compile(rf"({'|'.join(LABELS)}):(?: (.*))?")
 FIELD = re.compile(r"(`?[a-z_*][\w*]*`?(?:, `?\.*[\w*]*`?)*): (.+)")
 # Where a line names a second argument: "attention_dropout_rate: on maps. dropout_rate: on the result."
 NEXT_FIELD = re.compile(r"(?<=\.) (?=[a-z]+_\w+(?:, \w+)*: )")
+# A label at the end of a sentence: "What a pixel reads. Shapes: -> (B, heads, H, W)"
+LABEL_BEHIND = re.compile(r"(?<=\.) (?=Shapes: )")
+QUOTED = re.compile(r'"[^"\s]*[*_][^"\s]*"')
 EQUATION = re.compile(r"\S {2,}\S")
 
 
@@ -22,19 +29,45 @@ class HouseStyle(Extension):
 
     def on_object(self, *, obj, **_):
         if obj.docstring is not None:
-            obj.docstring.value = to_markdown(obj.docstring.value)
+            obj.docstring.value = with_links(to_markdown(obj.docstring.value), obj.name)
 
     def on_attribute_instance(self, *, attr, **_):
         """Entry points get their docstring when they are made; here nothing runs."""
         made = re.fullmatch(r"_entry_point\('\w+', '(\w+)'\)", str(attr.value))
         if made:
             family = "CoaT" if ".coat." in attr.path else "CoAtNet"
-            attr.docstring = Docstring(f"Build `{made[1]}`, with the keywords of `{family}`.", parent=attr)
+            text = f"Build `{made[1]}`, with the keywords of `{family}`."
+            attr.docstring = Docstring(text, parent=attr)
 
 
 def to_markdown(docstring):
     """The text of a docstring, as Markdown."""
-    return "\n\n".join(filter(None, map(block_to_markdown, blocks(docstring.splitlines()))))
+    lines = LABEL_BEHIND.sub("\n\n", plain(docstring)).splitlines()
+    return "\n\n".join(filter(None, map(block_to_markdown, blocks(lines))))
+
+
+def plain(text):
+    """Quoted words with signs that mean emphasis to Markdown, such as "coat_*", as code; what is code stays."""
+    spans = re.split(r"(`[^`]*`)", text)
+    return "".join(span if span.startswith("`") else QUOTED.sub(r"`\g<0>`", span) for span in spans)
+
+
+def with_links(markdown, own_name):
+    """Names of documented classes in backticks lead to them; the one whose docstring it is stays."""
+    shown = places()
+
+    def link(found):
+        name = found[1]
+        return found[0] if name == own_name or name not in shown else f"[{found[0]}][{shown[name]}]"
+
+    return re.sub(r"`([A-Z]\w+)`", link, markdown)
+
+
+@functools.cache
+def places():
+    """{last part: full name} of all that the API pages show."""
+    text = "\n".join(page.read_text(encoding="utf-8") for page in sorted(API.glob("*.md")))
+    return {name.rpartition(".")[2]: name for name in re.findall(r"^::: (\S+)$", text, re.MULTILINE)}
 
 
 def blocks(lines):

@@ -54,6 +54,22 @@ def test_prose_and_examples_stay():
     )
 
 
+def test_what_markdown_would_take_for_emphasis_is_code():
+    to_markdown = load("docstrings").to_markdown
+    assert (
+        to_markdown('Such as "coat_*" or "*.b", of `f(a="x_*")`.') == 'Such as `"coat_*"` or `"*.b"`, of `f(a="x_*")`.'
+    )
+    assert to_markdown("What it reads. Shapes: -> (B, C)") == "What it reads.\n\n**Shapes:** -> (B, C)"
+
+
+def test_classes_on_a_page_are_linked_but_to_themselves():
+    with_links = load("docstrings").with_links
+    assert with_links("see `Stem`, `None`, `ValueError`", "MBConv") == (
+        "see [`Stem`][keras_coatnet.layers.Stem], `None`, `ValueError`"
+    )
+    assert with_links("`Stem`", "Stem") == "`Stem`"
+
+
 def test_a_math_block_is_mathml_an_equation_a_line():
     pytest.importorskip("latex2mathml")
     shown = load("hooks").as_mathml("y = \\frac{a}{b}\n\nz_i = 2\n")
