@@ -12,6 +12,8 @@ from narrow_twins import narrow_twin
 from running import BACKEND, randomize
 
 import keras_coatnet as kc
+from keras_coatnet.deploy import export as export_module
+from keras_coatnet.deploy import verify
 from keras_coatnet.deploy.formats import FORMATS
 from keras_coatnet.deploy.photographs import open_photographs
 
@@ -48,6 +50,34 @@ def test_every_program_names_the_class_that_the_model_does(tmp_path):
         expected = answer(model, tmp_path / "cat.jpg", squashed=inputs == "uint8")
         assert found[0] == CLASSES[expected.argmax()], file
         assert found[1] == pytest.approx(expected.max(), abs=1e-3), file
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="tests/deploy exports and fuses on each; one is enough for the page")
+def test_first_blocks_run_one_after_the_other(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def build(*, pretrained):
+        """A narrow model, instead of a download."""
+        assert pretrained == "imagenet"
+        return kc.CoAtNet(narrow_twin("coatnet_0"), input_shape=(64, 96, 3))
+
+    def write(model, path, format, request, *_):
+        """The request alone: the test above and those of the formats write files."""
+        Path(path).mkdir() if format.name == "saved_model" else Path(path).touch()
+        report = verify.ExportReport(path, format.name, 0, request.quantization, True, verify.Comparison(0.0, 1.0, 4))
+        asked.append((format.name, request.inputs, request.quantization))
+        return report
+
+    asked, names = [], {}
+    monkeypatch.setattr(kc, "CoAtNet0", build)
+    monkeypatch.setattr(export_module, "_write", write)
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.split("## Reading the files")[0], re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(block, names)
+    assert asked == [("onnx", "float", None), ("litert", "uint8", "float16"), ("saved_model", "jpeg", None)]
+    assert {path.name for path in tmp_path.iterdir()} == {"coatnet_0.onnx", "coatnet_0.tflite", "served"}
+    assert capsys.readouterr().out.splitlines()[3].split() == ["coatnet_0", "fused", "before", "after"]
 
 
 def read(program, folder):

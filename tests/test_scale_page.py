@@ -59,6 +59,19 @@ def test_ray_example_runs_as_it_stands(tmp_path, monkeypatch):
     assert {f"`{name}`" for name in columns} <= set(re.findall(r"`\w+`", PAGE.read_text(encoding="utf-8")))
 
 
+@pytest.mark.backend_free
+def test_pool_of_fresh_processes_answers_in_order():
+    names = {}
+    exec(blocks("from concurrent"), names)
+    # Any callable that pickles stands in for a `Predictor`, which the tests of prediction pickle.
+    assert list(names["classify"]([[1, 2, 3], [4]], len, workers=1)) == [3, 1]
+
+
+@pytest.mark.backend_free
+def test_page_has_no_other_block():
+    assert PAGE.read_text(encoding="utf-8").count("```python") == 4
+
+
 def blocks(opening):
     """The code of the block that begins with these imports."""
     return re.search(rf"```python\n({opening}.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[1]
