@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import json
 import re
 from pathlib import Path
 
@@ -43,12 +44,17 @@ def offered():
 
 
 def shown_to_users():
-    """Names of modules that pages and examples import."""
+    """Names of modules that pages, examples and notebooks import, or that a page's prose names with their module."""
     texts = [read(page) for page in (ROOT / "README.md", *DOCS.rglob("*.md"))]
     code = [block for text in texts for block in re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)]
     code += [read(path) for path in sorted((ROOT / "examples").glob("*.py"))]
+    for path in sorted((ROOT / "examples").glob("*.ipynb")):
+        code += ["".join(cell["source"]) for cell in json.loads(read(path))["cells"] if cell["cell_type"] == "code"]
     for block in code:
         yield from (f"{module}.{name}" for module, name in imported(ast.parse(block)) if is_shown(module, name))
+    parts = "|".join(path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name.isidentifier())
+    for text in texts:
+        yield from (f"keras_coatnet.{name}" for name in re.findall(rf"`((?:{parts})(?:\.[a-z_]+)*\.\w+)[(`]", text))
 
 
 def is_shown(module, name):
@@ -85,6 +91,8 @@ def test_names_of_all_kinds_are_asked_for():
         "keras_coatnet.layers.Stem",
         "keras_coatnet.explain.grad_cam",
         "keras_coatnet.training.data.training_feed",
+        "keras_coatnet.training.loop.train",
+        "keras_coatnet.training.run_folder.save_run",
     } < public
     assert not {"keras_coatnet.layers", "keras_coatnet.explain", "keras_coatnet.__version__"} & public
 

@@ -10,7 +10,7 @@ import re
 import textwrap
 from pathlib import Path
 
-from griffe import Docstring, Extension
+from griffe import Docstring, Extension, Function, Parameter, ParameterKind, Parameters
 
 API = Path(__file__).resolve().parents[2] / "docs" / "api"
 LABELS = ("Args", "Attributes", "Call", "Example", "Raises", "Returns", "Shapes", "Source", "Yields")
@@ -31,13 +31,17 @@ class HouseStyle(Extension):
         if obj.docstring is not None:
             obj.docstring.value = with_links(to_markdown(obj.docstring.value), obj.name)
 
-    def on_attribute_instance(self, *, attr, **_):
-        """Entry points get their docstring when they are made; here nothing runs."""
-        made = re.fullmatch(r"_entry_point\('\w+', '(\w+)'\)", str(attr.value))
-        if made:
-            family = "CoaT" if ".coat." in attr.path else "CoAtNet"
-            text = f"Build `{made[1]}`, with the keywords of `{family}`."
-            attr.docstring = Docstring(text, parent=attr)
+    def on_module_members(self, *, mod, **_):
+        """Entry points are made by a function, docstring and all; here nothing runs, so they are told by that."""
+        for name, member in [item for item in mod.members.items() if not item[1].is_alias]:
+            made = re.fullmatch(r"_entry_point\('\w+', '(\w+)'\)", str(getattr(member, "value", "")))
+            if made:
+                family = "CoaT" if ".coat." in mod.path else "CoAtNet"
+                keywords = Parameters(Parameter("keywords", kind=ParameterKind.var_keyword))
+                function = Function(name, parameters=keywords, lineno=member.lineno, endlineno=member.endlineno)
+                text = f"Build `{made[1]}`: the keywords are those of `{family}`."
+                function.docstring = Docstring(text, parent=function)
+                mod.set_member(name, function)
 
 
 def to_markdown(docstring):

@@ -70,6 +70,16 @@ def test_classes_on_a_page_are_linked_but_to_themselves():
     assert with_links("`Stem`", "Stem") == "`Stem`"
 
 
+def test_entry_points_are_functions_with_a_line():
+    griffe = pytest.importorskip("griffe")
+    extensions = griffe.load_extensions(FOLDER / "docstrings.py")
+    module = griffe.load("keras_coatnet", search_paths=[FOLDER.parents[1]], extensions=extensions)["coatnet.model"]
+    assert module["CoAtNet3"].is_function
+    assert module["CoAtNet3"].docstring.value == (
+        "Build `coatnet_3`: the keywords are those of [`CoAtNet`][keras_coatnet.CoAtNet]."
+    )
+
+
 def test_a_math_block_is_mathml_an_equation_a_line():
     pytest.importorskip("latex2mathml")
     shown = load("hooks").as_mathml("y = \\frac{a}{b}\n\nz_i = 2\n")
