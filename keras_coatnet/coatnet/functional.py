@@ -1,5 +1,7 @@
 """The model class of CoAtNet: what the weights package and users ask of one."""
 
+import itertools
+
 import keras
 
 from keras_coatnet.coatnet.check import POOLINGS
@@ -41,6 +43,14 @@ class CoAtNetModel(FamilyModel):
         """{"stem": "stem", "stage1": name of its last block, ...}"""
         last_of_stage = {f"stage{block.stage}": block.name for block in plan_blocks(self.known_spec)}
         return {"stem": "stem", **last_of_stage}
+
+    @property
+    def convolutional_end(self):
+        """Name of the last layer in front of the first transformer block; None without a spec."""
+        if self.spec is None:
+            return None
+        blocks = itertools.takewhile(lambda block: block.kind != "transformer", plan_blocks(self.spec))
+        return ["stem", *(block.name for block in blocks)][-1]
 
     @property
     def stage_tensors(self):

@@ -5,6 +5,7 @@ import json
 
 import keras
 
+from keras_coatnet.families.by_image import answer_by_image
 from keras_coatnet.families.options import options_from_config, options_to_config
 
 
@@ -22,10 +23,13 @@ class FamilyModel(keras.Model):
         checkpoint_layers: the layers that a checkpoint fills. stage_tensors, pyramid_outputs: maps.
         deciding_layers: {stage: name of the layer that, at its last call, gives the stage's last map on which the
             classes depend}, in the order of `stage_tensors`.
+        convolutional_end: name of the last layer that treats every pixel of a large map alike, the only one that the
+            layers behind it read; None where there is none.
         check_input_sides(spec, sides): raises a ValueError for sides that a spec cannot take.
     """
 
     table_resize = None
+    convolutional_end = None
     plain_layers = ()
 
     def __init__(self, inputs, outputs, name=None, **kwargs):
@@ -57,7 +61,8 @@ class FamilyModel(keras.Model):
 
     def call(self, inputs, training=None, mask=None, **kwargs):
         self._check_open_sides(inputs)
-        return super().call(inputs, training=training, mask=mask, **kwargs)
+        answer = answer_by_image(self, inputs, training) if mask is None and not kwargs else None
+        return answer if answer is not None else super().call(inputs, training=training, mask=mask, **kwargs)
 
     def _check_open_sides(self, inputs):
         """Where any size shall do, say which ones fit before a backend fails inside some block."""

@@ -8,6 +8,8 @@ import contextlib
 
 import keras
 
+from keras_coatnet.layers import jax_forms
+
 _native = True
 
 
@@ -56,6 +58,16 @@ def runs_natively(x):
         isinstance(x, torch.Tensor)
         and not x.is_meta
         and getattr(x, "_keras_mask", None) is None
+        and keras.distribution.distribution() is None
+    )
+
+
+def runs_by_xla_on_cpu():
+    """Whether JAX runs a model on a CPU, unless plain forms are asked for, or devices share the work."""
+    return (
+        _native
+        and keras.backend.backend() == "jax"
+        and jax_forms.runs_on_cpu()
         and keras.distribution.distribution() is None
     )
 

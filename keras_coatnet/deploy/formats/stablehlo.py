@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_coatnet.layers.forward import plain_forms
+
 PLATFORMS = ("cpu", "cuda", "tpu")
 
 
@@ -23,7 +25,9 @@ def write(model, path, request):
 
     batch = request.batch_size or jax.export.symbolic_shape("batch")[0]
     images = jax.ShapeDtypeStruct((batch, *model.input_shape[1:]), model.inputs[0].dtype)
-    exported = jax.export.export(jax.jit(answer), platforms=PLATFORMS)(images)
+    # The loop over images is for a CPU alone.
+    with plain_forms():
+        exported = jax.export.export(jax.jit(answer), platforms=PLATFORMS)(images)
     with open(path, "wb") as file:
         file.write(exported.serialize())
 
