@@ -15,6 +15,7 @@ from keras_coatnet.layers.pointwise import pointwise
 from keras_coatnet.layers.relative_position import LogOffsetPositionBias, RelativePositionBiasTable
 from keras_coatnet.layers.rematerialization import RematerializingLayer
 from keras_coatnet.layers.table_resize import RULES
+from keras_coatnet.layers.torch_products import is_transformed
 
 RELATIVE_POSITIONS = ("table", "mlp", "constant", None)
 BIAS_PLACES = ("before_softmax", "after_softmax")
@@ -176,7 +177,7 @@ class RelativeMultiHeadSelfAttention(RematerializingLayer):
 
     def _attends_natively(self, q, training, bias=None):
         """Whether PyTorch's own attention, faster where it need not keep the map, gives the same in `q`'s precision."""
-        if not runs_natively(q):
+        if not runs_natively(q) or is_transformed():
             return False
         import torch
 

@@ -63,8 +63,16 @@ def onednn_multiplies(x, kernel):
         and has_onednn()
         and not torch.compiler.is_compiling()
         and not torch.is_autocast_enabled("cpu")
-        and not torch._C._are_functorch_transforms_active()
+        and not is_transformed()
     )
+
+
+def is_transformed():
+    """Whether `torch.func` transforms what runs: operations without a forward gradient have to be left out."""
+    import torch
+
+    active = getattr(torch._C, "_are_functorch_transforms_active", None)
+    return active is not None and not torch.compiler.is_compiling() and active()
 
 
 def has_onednn():

@@ -8,10 +8,11 @@ from layer_cases import CASES, RATES
 from running import BACKEND, gradients, image, randomize, run, to_numpy
 
 from keras_coatnet import layers
-from keras_coatnet.layers.forward import plain_forms
+from keras_coatnet.layers.forward import forward, plain_forms
 
 pytestmark = pytest.mark.skipif(BACKEND != "torch", reason="the other backends have no native forms")
 TRAINABLE = [case for case in CASES if case.layer is not layers.ConstantPositionBias]
+TRANSFORMED = [case for case in CASES if case.id in ("MBConv-plain", "TransformerBlock-plain")]
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 
 
@@ -61,6 +62,52 @@ def test_a_block_is_one_call_of_keras(monkeypatch, training):
     )
     run(layer, image((2, 5, 6, 8)), training)
     assert called == [layer]
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_batch_norms_keep_double_precision(training):
+    layer, x = keras.layers.BatchNormalization(dtype="float64"), image((2, 3, 4, 5)).astype("float64")
+    layer.build(x.shape)
+    randomize(layer)
+    gamma, beta, mean, variance = (to_numpy(weight.value) for weight in layer.weights)
+    if training:
+        mean, variance = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
+    found = forward(layer, torch_tensor(x), training=training)
+    assert_close(to_numpy(found), (x - mean) / np.sqrt(variance + layer.epsilon) * gamma + beta, 1e-14)
+
+
+def test_layer_norms_and_products_keep_double_precision():
+    x = image((2, 3, 4, 5)).astype("float64")
+    norm, product = keras.layers.LayerNormalization(dtype="float64"), keras.layers.Dense(7, dtype="float64")
+    for layer in (norm, product):
+        layer.build(x.shape)
+        randomize(layer)
+    (gamma, beta), (kernel, bias) = ([to_numpy(weight.value) for weight in each.weights] for each in (norm, product))
+    deviation = np.sqrt(x.var(axis=-1, keepdims=True) + norm.epsilon)
+    expected = (x - x.mean(axis=-1, keepdims=True)) / deviation * gamma + beta
+    assert_close(to_numpy(forward(norm, torch_tensor(x))), expected, 1e-14)
+    assert_close(to_numpy(forward(product, torch_tensor(x))), x @ kernel + bias, 1e-14)
+
+
+def torch_tensor(x):
+    import torch
+
+    return torch.from_numpy(x)
+
+
+# PyTorch scripts something of its own when it first does this.
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is:DeprecationWarning")
+@pytest.mark.parametrize("case", TRANSFORMED, ids=lambda case: case.id)
+def test_forward_gradients_need_no_recorded_ones(case):
+    """`torch.func.jvp` inside `no_grad`, where a layer takes its forms without gradients."""
+    import torch
+
+    layer, (x, direction) = without_chance(case), map(torch_tensor, (image(case.shape), image(case.shape, seed=1)))
+    with torch.no_grad():
+        found = torch.func.jvp(lambda x: layer(x, training=False), (x,), (direction,))[1]
+        with plain_forms():
+            expected = torch.func.jvp(lambda x: layer(x, training=False), (x,), (direction,))[1]
+    assert_close(to_numpy(found), to_numpy(expected), 1e-5)
 
 
 def test_low_rank_updates_are_applied():
