@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_coatnet.layers import jax_forms, torch_forms
+from keras_coatnet.layers import torch_forms
 from keras_coatnet.layers.forward import runs_natively
 
 POOLS = ("max", "average", "max3x3")
@@ -21,8 +21,6 @@ def pool(x, kind, stride):
         return x
     if runs_natively(x) and torch_forms.has_pool(x, kind, stride):
         return torch_forms.pool(x, kind, stride)
-    if jax_forms.has_pool(x):
-        return jax_forms.pool(x, kind, stride, [pooled_size(side, kind, stride) for side in x.shape[1:3]])
     return library_pool(x, kind, stride)
 
 

@@ -59,14 +59,6 @@ def test_pooling_keeps_the_dtype(kind, dtype):
     assert_close(to_numpy(y).astype("float64"), expected, 1e-2 if dtype == "bfloat16" else 1e-15)
 
 
-@pytest.mark.skipif(BACKEND != "jax", reason="the form of slices is JAX's")
-@pytest.mark.parametrize("kind", POOLS)
-def test_a_map_that_is_not_a_number_stays_visible(kind):
-    x = image((1, 4, 4, 2))
-    x[0, 1, 2, 0] = np.nan
-    assert np.isnan(run(Pool(kind, 2), x)[..., 0]).any()
-
-
 @given(size=st.integers(1, 50), kind=st.sampled_from(POOLS), stride=st.integers(1, 4))
 def test_size_counts_the_windows(size, kind, stride):
     whole, rest = divmod(size, stride)

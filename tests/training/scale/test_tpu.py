@@ -27,7 +27,7 @@ def test_forward_and_training_step_lower_for_tpus(name, monkeypatch):
     import jax
     from jax import export
 
-    # On a TPU depthwise convolutions and pools are the library's; this machine's forms would hide them.
+    # On a TPU the depthwise convolutions are the library's; this machine's form would hide them.
     monkeypatch.setattr(jax_forms, "runs_on_cpu", lambda: False)
     model = make_model(name)
     model.compile(
