@@ -50,7 +50,7 @@ def add_parser(subparsers):
         "--model",
         metavar="NAME|FILE",
         help="variant or saved model (.keras) (default: coatnet_0; where it cannot be fetched, an ImageNet model of "
-        "the cache)",
+        "the cache, or the small one that comes with the package)",
     )
     parser.add_argument(
         "--weights", metavar="TAG|FILE", help="trained weights for the variant NAME (default: imagenet)"

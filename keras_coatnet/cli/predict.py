@@ -45,7 +45,8 @@ def add_parser(subparsers):
         "--model",
         metavar="NAME|FILE",
         help="variant, saved model (.keras) or exported file: .tflite, .onnx, .xml, .pt2, .stablehlo, the folder of a "
-        "SavedModel (default: coatnet_0; where it cannot be fetched, an ImageNet model of the cache)",
+        "SavedModel (default: coatnet_0; where it cannot be fetched, an ImageNet model of the cache, or the "
+        "small one that comes with the package)",
     )
     parser.add_argument(
         "--weights", metavar="TAG|FILE", help="trained weights for the variant NAME (default: imagenet)"
