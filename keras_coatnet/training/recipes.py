@@ -252,7 +252,7 @@ RECIPES = (
     ),
     _tiny_imagenet(
         "tiny_imagenet_32",
-        f"the first of two parts for two processors and two hours: not measured yet; {TO_BEAT}",
+        f"the first of two parts for two processors and two hours: coatnet_tiny64 39.34 at 32; {TO_BEAT}",
         epochs=13,
         image_size=32,
         warmup_epochs=0.5,
@@ -260,7 +260,7 @@ RECIPES = (
     ),
     _tiny_imagenet(
         "tiny_imagenet_64",
-        f"the second part, from the first one's weights: not measured yet; {TO_BEAT}",
+        f"the second part, from the first one's weights: coatnet_tiny64 48.53 at 64; {TO_BEAT}",
         epochs=8,
         image_size=64,
         learning_rate=1e-3,
