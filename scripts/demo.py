@@ -1,4 +1,6 @@
-"""Trains a small CoAtNet on handwritten digits with the package's own commands, then draws what it answers.
+"""Names photographs with the small model that comes with the package, then trains one on handwritten digits.
+
+All by the package's own commands; what the models answer is drawn.
 
 Run by scripts/demo. Everything is written under out/demo.
 """
@@ -15,6 +17,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from keras_coatnet.cli.main import main as keras_coatnet
+from keras_coatnet.deploy.photographs import FOLDER as PHOTOGRAPHS
 
 OUT = Path("out/demo")
 MODEL = "test_coatnet"  # timm's smallest: C-C-T-T, 0.45 M parameters
@@ -23,18 +26,24 @@ EPOCHS = 15
 # The recipe is for photographs: a mirrored digit is none, and half of one may be another.
 CHANGES = "--learning-rate 2e-3 --set flip=0 --set crop_scale=(0.7,1) --set layer_decay=1 --set rand_augment_layers=0"
 EXPECTED_ACCURACY = 0.97
+SHIPPED = ("coatnet_tiny64", "tiny-imagenet")  # comes with the package
+GUESSES = 3
 SHOWN = 60
 
 
 def main():
     shutil.rmtree(OUT, ignore_errors=True)
+    OUT.mkdir(parents=True)
+    photographs = sorted(map(str, PHOTOGRAPHS.glob("*.jpg")))
+    run(f"predict {shlex.join(photographs)} --model {SHIPPED[0]} --weights {SHIPPED[1]} --top {GUESSES}")
+    draw_photographs(OUT / "photographs.png", photographs)
     write_digits(OUT / "digits")
     run(f"train --data {OUT}/digits --model {MODEL} --image-size {SIDE} --epochs {EPOCHS} {CHANGES} --out {OUT}/run")
     run(f"evaluate --data {OUT}/digits --weights {OUT}/run/model.weights.h5")
     first_of_each = sorted(str(next(iter(sorted(folder.glob("*.png"))))) for folder in (OUT / "digits/val").iterdir())
     run(f"predict {shlex.join(first_of_each)} --model {OUT}/run/model.keras --top 2")
     accuracy = draw_predictions(OUT / "digits.png")
-    print(f"pictures: {OUT}/digits.png")
+    print(f"pictures: {OUT}/photographs.png {OUT}/digits.png")
     if accuracy < EXPECTED_ACCURACY:
         sys.exit(f"accuracy on held-out images is {accuracy:.2%}, expected at least {EXPECTED_ACCURACY:.0%}")
 
@@ -45,6 +54,30 @@ def run(command):
     code = keras_coatnet(shlex.split(command))
     if code:
         sys.exit(code)
+
+
+def draw_photographs(target, files):
+    """Draws photographs and, below each, what the small model takes it for."""
+    from matplotlib.figure import Figure  # without pyplot no display and no backend of the user's is asked for
+
+    from keras_coatnet.prediction.load import load
+    from keras_coatnet.prediction.predict import predict
+
+    answers = predict(load(*SHIPPED)[0], files, top=GUESSES)
+    figure = Figure(figsize=(3 * len(files), 4), layout="constrained")
+    axes = figure.subplots(2, len(files), height_ratios=(3, 1))
+    for picture, bars, file, guesses in zip(*axes, files, answers, strict=True):
+        picture.imshow(Image.open(file))
+        picture.set_anchor("S")
+        places = range(len(guesses))
+        bars.barh(places, [guess.probability for guess in guesses], color="lightsteelblue")
+        for place, guess in zip(places, guesses, strict=True):
+            bars.text(0.01, place, f"{guess.label.partition(',')[0]} {guess.probability:.0%}", va="center")
+        bars.invert_yaxis()
+        bars.set_xlim(0, 1)
+    for axis in figure.axes:
+        axis.set_axis_off()
+    save(figure, target)
 
 
 def write_digits(folder):
@@ -94,6 +127,11 @@ def draw_grid(target, rows, columns=12):
         axis.set_title(title, color="red" if wrong else "black", fontsize=9)
     for axis in figure.axes:
         axis.set_axis_off()
+    save(figure, target)
+
+
+def save(figure, target):
+    """Writes a whole picture or none."""
     part = target.with_name(f".{target.name}")
     figure.savefig(part, format="png", dpi=100)
     os.replace(part, target)
