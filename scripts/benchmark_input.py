@@ -17,10 +17,10 @@ import keras
 import numpy as np
 
 from keras_coatnet.training.augment.randomness import PICTURE, generator_for
-from keras_coatnet.training.data import make_augmentation, training_feed
-from keras_coatnet.training.loaders import LIBRARIES
+from keras_coatnet.training.data.feeds import make_augmentation, training_feed
+from keras_coatnet.training.data.loaders import LIBRARIES
+from keras_coatnet.training.data.sources import open_data
 from keras_coatnet.training.recipes import get_recipe
-from keras_coatnet.training.sources import open_data
 
 SAMPLE = 200  # pictures for the parts
 

@@ -35,7 +35,7 @@ import numpy as np
 from serving import serve, served_file
 
 import keras_coatnet as kc
-from keras_coatnet.weights.download import DownloadError
+from keras_coatnet.weights.download.fetch import DownloadError
 from keras_coatnet.weights.manifest import shipped_manifest
 
 SCRIPTS = pathlib.Path(__file__).resolve().parent

@@ -19,10 +19,10 @@ import numpy as np
 import keras_coatnet as kc
 from keras_coatnet.weights.atomic import replacing
 from keras_coatnet.weights.cache import read_record
-from keras_coatnet.weights.download import fetch
+from keras_coatnet.weights.download.fetch import fetch
+from keras_coatnet.weights.download.progress import visible_progress
 from keras_coatnet.weights.manifest import MANIFEST_VARIABLE, row_from_json
 from keras_coatnet.weights.manifest_check import check_manifest
-from keras_coatnet.weights.progress import visible_progress
 
 ROOT = Path(__file__).resolve().parents[1]
 # Largest difference between logits, as a share of their spread, of models that hold the same weights.

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from server import file, serving
 
-from keras_coatnet.weights.download import fetch
+from keras_coatnet.weights.download.fetch import fetch
+from keras_coatnet.weights.download.progress import SILENT
+from keras_coatnet.weights.download.transport import Settings
 from keras_coatnet.weights.manifest import ManifestRow, Preprocessing, WeightFile
-from keras_coatnet.weights.progress import SILENT
-from keras_coatnet.weights.transport import Settings
 
 # Short, and without waits between tries. A try that brings less than stall_bytes more than the ones before counts.
 FAST = Settings(connect_timeout=5, read_timeout=0.3, stall_timeout=5, stall_bytes=1 << 14, retries=3, backoff=0)

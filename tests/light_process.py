@@ -16,10 +16,10 @@ package.__path__ = [str(Path(__file__).parents[1] / "keras_coatnet")]
 sys.modules["keras_coatnet"] = package
 
 from keras_coatnet.weights.converted import store_converted  # noqa: E402
-from keras_coatnet.weights.download import fetch  # noqa: E402
+from keras_coatnet.weights.download.fetch import fetch  # noqa: E402
+from keras_coatnet.weights.download.progress import Progress  # noqa: E402
+from keras_coatnet.weights.download.transport import Settings  # noqa: E402
 from keras_coatnet.weights.manifest import list_pretrained  # noqa: E402
-from keras_coatnet.weights.progress import Progress  # noqa: E402
-from keras_coatnet.weights.transport import Settings  # noqa: E402
 
 
 def die():

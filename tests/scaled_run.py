@@ -49,8 +49,8 @@ def train_here(recipe, model=None, **options):
     import keras
     from small_runs import rows
 
-    from keras_coatnet.training.data import evaluation_feed, training_feed
-    from keras_coatnet.training.loop import train
+    from keras_coatnet.training.data.feeds import evaluation_feed, training_feed
+    from keras_coatnet.training.run.loop import train
 
     class Losses(keras.callbacks.Callback):
         found = ()
@@ -72,7 +72,7 @@ def devices(count, folder):
     from small_runs import StopAfter, rows
 
     import keras_coatnet as kc
-    from keras_coatnet.training.keeper import Stopped
+    from keras_coatnet.training.run.keeper import Stopped
     from keras_coatnet.training.scale.devices import make_distribution
 
     recipe = make_recipe()
@@ -98,7 +98,7 @@ def devices(count, folder):
 
 
 def save_here(model, folder):
-    from keras_coatnet.training.run_folder import save_run
+    from keras_coatnet.training.run.folder import save_run
 
     return save_run(model, ["dark", "bright"], Path(folder) / "run")
 
@@ -121,9 +121,9 @@ def processes(count, index, port, folder):
     from small_runs import StopAfter, rows
 
     import keras_coatnet as kc
-    from keras_coatnet.training.data import evaluation_feed
+    from keras_coatnet.training.data.feeds import evaluation_feed
     from keras_coatnet.training.evaluation import collect_answers
-    from keras_coatnet.training.keeper import Stopped
+    from keras_coatnet.training.run.keeper import Stopped
     from keras_coatnet.training.scale.devices import make_distribution
     from keras_coatnet.training.scale.processes import start_processes
 
@@ -163,7 +163,7 @@ def replicas(count, folder):
     from small_runs import StopAfter, rows
 
     import keras_coatnet as kc
-    from keras_coatnet.training.keeper import Stopped
+    from keras_coatnet.training.run.keeper import Stopped
     from keras_coatnet.training.scale.devices import make_distribution
 
     recipe = make_recipe(ema_decay=0.9)

@@ -5,10 +5,10 @@ import numpy as np
 from running import to_numpy
 
 import keras_coatnet as kc
-from keras_coatnet.training.data import evaluation_feed, training_feed
-from keras_coatnet.training.loop import train
+from keras_coatnet.training.data.feeds import evaluation_feed, training_feed
+from keras_coatnet.training.data.sources import Rows
 from keras_coatnet.training.recipes import get_recipe
-from keras_coatnet.training.sources import Rows
+from keras_coatnet.training.run.loop import train
 
 SIZE = (32, 48)
 STEPS = 4  # of an epoch

@@ -15,7 +15,7 @@ from small_runs import make_tiny_model
 
 import keras_coatnet as kc
 from keras_coatnet.prediction import predictor as predictor_module
-from keras_coatnet.training.checkpoints import read_about
+from keras_coatnet.training.run.checkpoints import read_about
 
 PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
 

@@ -90,9 +90,9 @@ def test_names_of_all_kinds_are_asked_for():
         "keras_coatnet.CoaTTiny",
         "keras_coatnet.layers.Stem",
         "keras_coatnet.explain.grad_cam",
-        "keras_coatnet.training.data.training_feed",
-        "keras_coatnet.training.loop.train",
-        "keras_coatnet.training.run_folder.save_run",
+        "keras_coatnet.training.data.feeds.training_feed",
+        "keras_coatnet.training.run.loop.train",
+        "keras_coatnet.training.run.folder.save_run",
     } < public
     assert not {"keras_coatnet.layers", "keras_coatnet.explain", "keras_coatnet.__version__"} & public
 

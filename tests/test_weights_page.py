@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 import keras_coatnet as kc
-from keras_coatnet.weights import cache, download, manifest
+from keras_coatnet.weights import cache, manifest
+from keras_coatnet.weights.download import fetch
 from keras_coatnet.weights.manifest_check import find_problems
 
 pytestmark = pytest.mark.backend_free
@@ -70,8 +71,8 @@ def test_the_example_of_a_manifest_is_valid():
 def test_every_environment_variable_is_described():
     ours = {
         cache.HOME_VARIABLE,
-        download.OFFLINE_VARIABLE,
-        download.MIRROR_VARIABLE,
+        fetch.OFFLINE_VARIABLE,
+        fetch.MIRROR_VARIABLE,
         manifest.MANIFEST_VARIABLE,
     }
     assert set(re.findall(r"^\| `(KERAS_COATNET_\w+)`", PAGE, re.MULTILINE)) == ours

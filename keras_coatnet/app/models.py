@@ -6,7 +6,7 @@ from keras_coatnet.explain.grad_cam import GradCAM
 from keras_coatnet.prediction.default_model import load_default
 from keras_coatnet.prediction.load import load
 from keras_coatnet.weights.cache import CacheError
-from keras_coatnet.weights.download import find_cached, readable_files
+from keras_coatnet.weights.download.fetch import find_cached, readable_files
 from keras_coatnet.weights.in_package import path_in_package
 from keras_coatnet.weights.manifest import load_manifest
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from keras_coatnet.cli.arguments import positive_integer, seed
 from keras_coatnet.cli.errors import SOME_INPUTS_FAILED, bad_input
-from keras_coatnet.training.contact_sheet import draw_contact_sheet
-from keras_coatnet.training.data_check import check_data
+from keras_coatnet.training.data.check import check_data
+from keras_coatnet.training.data.contact_sheet import draw_contact_sheet
+from keras_coatnet.training.data.sources import open_data
 from keras_coatnet.training.recipes import get_recipe, list_recipes
-from keras_coatnet.training.sources import open_data
 from keras_coatnet.weights.atomic import replacing
 
 MOST_ROWS, MOST_LINES = 40, 20

@@ -4,9 +4,9 @@ import sys
 
 from keras_coatnet import registry
 from keras_coatnet.cli.errors import SOME_INPUTS_FAILED, UsageError, bad_input
-from keras_coatnet.weights.download import fetch
+from keras_coatnet.weights.download.fetch import fetch
+from keras_coatnet.weights.download.progress import visible_progress
 from keras_coatnet.weights.manifest import DEFAULT_TAG, find_rows, list_pretrained
-from keras_coatnet.weights.progress import visible_progress
 
 
 def add_parser(subparsers):

@@ -12,10 +12,10 @@ from keras_coatnet.cli.errors import bad_input
 from keras_coatnet.images.preprocess import Preprocessing
 from keras_coatnet.prediction.inputs import input_size, preprocessing_of
 from keras_coatnet.prediction.load import MODEL_ENDING, labels_beside, load
-from keras_coatnet.training.data import evaluation_feed
+from keras_coatnet.training.data.feeds import evaluation_feed
+from keras_coatnet.training.data.labelled import PARTS, open_for_evaluation
 from keras_coatnet.training.evaluation import collect_answers, read_real_labels, real_accuracy
-from keras_coatnet.training.labelled import PARTS, open_for_evaluation
-from keras_coatnet.training.run_folder import read_recipe
+from keras_coatnet.training.run.folder import read_recipe
 
 NOTES = """
 Class folders are named by WordNet ids or labels for models of ImageNet, and as in classes.json for one's own.

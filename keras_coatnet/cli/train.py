@@ -12,22 +12,19 @@ import keras
 from keras_coatnet import registry
 from keras_coatnet.cli.arguments import positive_integer, positive_number, seed
 from keras_coatnet.cli.errors import INTERRUPTED, SOME_INPUTS_FAILED, UsageError, bad_input
-from keras_coatnet.cli.training_devices import add_device_options, on_devices, smaller_batches
-from keras_coatnet.cli.training_display import ProgressCallback, progress_display, stopping_on_signals
-from keras_coatnet.cli.training_feeds import RunFeeds
-from keras_coatnet.cli.training_request import chosen_recipe, chosen_spec, output_of
-from keras_coatnet.cli.training_teacher import distiller
+from keras_coatnet.cli.training.devices import add_device_options, on_devices, smaller_batches
+from keras_coatnet.cli.training.display import ProgressCallback, progress_display, stopping_on_signals
+from keras_coatnet.cli.training.feeds import RunFeeds
+from keras_coatnet.cli.training.request import chosen_recipe, chosen_spec, output_of
+from keras_coatnet.cli.training.teacher import distiller
 from keras_coatnet.prediction.inputs import preprocessing_of
-from keras_coatnet.training.checkpoints import NotFinite, read_about
-from keras_coatnet.training.compilation import make_loss, make_schedule
+from keras_coatnet.training.data.sources import open_data
 from keras_coatnet.training.evaluation import collect_answers
-from keras_coatnet.training.keeper import Stopped
-from keras_coatnet.training.loop import train
-from keras_coatnet.training.parameter_groups import freeze_stages
+from keras_coatnet.training.optimization.compilation import make_loss, make_schedule
+from keras_coatnet.training.optimization.parameter_groups import freeze_stages
 from keras_coatnet.training.recipes import list_recipes
-from keras_coatnet.training.report import write_report
-from keras_coatnet.training.resizing import train_growing
-from keras_coatnet.training.run_folder import (
+from keras_coatnet.training.run.checkpoints import NotFinite, read_about
+from keras_coatnet.training.run.folder import (
     RESUME_FOLDER,
     check_folder,
     end_run,
@@ -36,8 +33,11 @@ from keras_coatnet.training.run_folder import (
     save_run,
     write_recipe,
 )
+from keras_coatnet.training.run.keeper import Stopped
+from keras_coatnet.training.run.loop import train
+from keras_coatnet.training.run.report import write_report
+from keras_coatnet.training.run.resizing import train_growing
 from keras_coatnet.training.scale.processes import is_first_process
-from keras_coatnet.training.sources import open_data
 
 DEFAULT_RECIPE = "transfer"
 NOTES = """

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 
-from keras_coatnet.layers.forward import plain_forms
+from keras_coatnet.layers.fast.forward import plain_forms
 
 # Layers are watched by one thread at a time, and what other threads do with them meanwhile is not seen.
 _turn = threading.RLock()

@@ -7,7 +7,7 @@ batch 8 this makes a CoAtNet 1.05 times as fast, and 1.13 times where memory is 
 
 import keras
 
-from keras_coatnet.layers.forward import runs_by_xla_on_cpu
+from keras_coatnet.layers.fast.forward import runs_by_xla_on_cpu
 
 # Values of the last convolutional map that are computed at once: about those of one image of 144 pixels a side.
 AT_ONCE = 1 << 16

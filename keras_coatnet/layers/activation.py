@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from keras_coatnet.layers.forward import runs_natively
+from keras_coatnet.layers.fast.forward import runs_natively
 
 
 @keras.saving.register_keras_serializable(package="keras_coatnet")

@@ -3,19 +3,19 @@
 import keras
 from keras import ops
 
-from keras_coatnet.layers import torch_forms
 from keras_coatnet.layers.arguments import check_choice, check_counts, check_rates
 from keras_coatnet.layers.attention_map import AttentionMap
 from keras_coatnet.layers.composite import at_least_float32
 from keras_coatnet.layers.constant_position import ConstantPositionBias
 from keras_coatnet.layers.dropout import Dropout
-from keras_coatnet.layers.forward import forward, runs_natively
+from keras_coatnet.layers.fast import torch_forms
+from keras_coatnet.layers.fast.forward import forward, runs_natively
+from keras_coatnet.layers.fast.torch_products import is_transformed
 from keras_coatnet.layers.initializers import serialize_initializer
 from keras_coatnet.layers.pointwise import pointwise
 from keras_coatnet.layers.relative_position import LogOffsetPositionBias, RelativePositionBiasTable
 from keras_coatnet.layers.rematerialization import RematerializingLayer
 from keras_coatnet.layers.table_resize import RULES
-from keras_coatnet.layers.torch_products import is_transformed
 
 RELATIVE_POSITIONS = ("table", "mlp", "constant", None)
 BIAS_PLACES = ("before_softmax", "after_softmax")

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from keras_coatnet.layers import jax_forms, torch_forms
 from keras_coatnet.layers.arguments import check_choice
+from keras_coatnet.layers.fast import jax_forms, torch_forms
 from keras_coatnet.layers.initializers import Constant, get_depthwise_initializer
 
 # What keeps a map's size at stride 1 and an odd kernel.

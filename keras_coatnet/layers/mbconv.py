@@ -7,9 +7,9 @@ from keras_coatnet.layers.arguments import check_choice, check_counts, check_rat
 from keras_coatnet.layers.composite import CompositeLayer
 from keras_coatnet.layers.depthwise import PADDINGS, DepthwiseConv2D, convolved_size
 from keras_coatnet.layers.drop_path import DropPath
-from keras_coatnet.layers.forward import forward
+from keras_coatnet.layers.fast.forward import forward
+from keras_coatnet.layers.fast.torch_mbconv import infer, may_infer
 from keras_coatnet.layers.initializers import serialize_initializer
-from keras_coatnet.layers.mbconv_inference import infer, may_infer
 from keras_coatnet.layers.normalization import check_norms, normalization, normalize
 from keras_coatnet.layers.pointwise import pointwise
 from keras_coatnet.layers.pooling import POOLS, check_same_size, pool, pooled_size

@@ -2,10 +2,10 @@
 
 import keras
 
-from keras_coatnet.layers import tensorflow_forms
 from keras_coatnet.layers.affine import Affine
 from keras_coatnet.layers.arguments import check_choice
-from keras_coatnet.layers.forward import forward
+from keras_coatnet.layers.fast import tensorflow_forms
+from keras_coatnet.layers.fast.forward import forward
 from keras_coatnet.layers.initializers import Constant
 
 NORMALIZATIONS = ("batch", "layer")

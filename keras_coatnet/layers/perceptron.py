@@ -5,7 +5,7 @@ import keras
 from keras_coatnet.layers.activation import activation_name, get_activation
 from keras_coatnet.layers.arguments import check_counts, check_rates
 from keras_coatnet.layers.dropout import Dropout
-from keras_coatnet.layers.forward import forward
+from keras_coatnet.layers.fast.forward import forward
 from keras_coatnet.layers.initializers import serialize_initializer
 from keras_coatnet.layers.pointwise import pointwise, project
 from keras_coatnet.layers.rematerialization import RematerializingLayer

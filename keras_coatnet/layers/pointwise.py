@@ -2,9 +2,9 @@
 
 import keras
 
-from keras_coatnet.layers.forward import forward, may_skip_keras
+from keras_coatnet.layers.fast.forward import forward, may_skip_keras
+from keras_coatnet.layers.fast.torch_products import linear
 from keras_coatnet.layers.initializers import Constant, get_initializer
-from keras_coatnet.layers.torch_products import linear
 
 
 def pointwise(units, *, use_bias, kernel_initializer, name, dtype):

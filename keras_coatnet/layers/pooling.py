@@ -2,8 +2,8 @@
 
 from keras import ops
 
-from keras_coatnet.layers import torch_forms
-from keras_coatnet.layers.forward import runs_natively
+from keras_coatnet.layers.fast import torch_forms
+from keras_coatnet.layers.fast.forward import runs_natively
 
 POOLS = ("max", "average", "max3x3")
 

@@ -10,11 +10,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_coatnet.layers import torch_forms
 from keras_coatnet.layers.arguments import check_choice, check_counts, check_rates
 from keras_coatnet.layers.composite import CompositeLayer
 from keras_coatnet.layers.dropout import Dropout
-from keras_coatnet.layers.forward import runs_natively
+from keras_coatnet.layers.fast import torch_forms
+from keras_coatnet.layers.fast.forward import runs_natively
 from keras_coatnet.layers.initializers import Constant, get_initializer, serialize_initializer
 from keras_coatnet.layers.pointwise import pointwise
 from keras_coatnet.layers.table_resize import RULES, resize_table, resize_table_in_graph

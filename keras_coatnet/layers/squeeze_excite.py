@@ -6,7 +6,7 @@ from keras import ops
 from keras_coatnet.layers.activation import activation_name, get_activation
 from keras_coatnet.layers.arguments import check_counts
 from keras_coatnet.layers.composite import CompositeLayer
-from keras_coatnet.layers.forward import forward
+from keras_coatnet.layers.fast.forward import forward
 from keras_coatnet.layers.initializers import Constant, serialize_initializer
 from keras_coatnet.layers.pointwise import pointwise, project
 

@@ -3,16 +3,16 @@
 import keras
 from keras import ops
 
-from keras_coatnet.layers import torch_forms
 from keras_coatnet.layers.activation import activation_name, get_activation
 from keras_coatnet.layers.arguments import check_choice, check_counts
 from keras_coatnet.layers.composite import CompositeLayer
 from keras_coatnet.layers.depthwise import PADDINGS, convolved_size, padding_amounts
-from keras_coatnet.layers.forward import may_skip_keras
+from keras_coatnet.layers.fast import torch_forms
+from keras_coatnet.layers.fast.forward import may_skip_keras
+from keras_coatnet.layers.fast.torch_folding import fold, may_fold
+from keras_coatnet.layers.fast.torch_products import overwrite
 from keras_coatnet.layers.initializers import Constant, get_initializer, serialize_initializer
 from keras_coatnet.layers.normalization import check_norms, normalization, normalize
-from keras_coatnet.layers.torch_folding import fold, may_fold
-from keras_coatnet.layers.torch_products import overwrite
 
 
 @keras.saving.register_keras_serializable(package="keras_coatnet")

@@ -5,10 +5,10 @@ import logging
 from keras_coatnet import registry
 from keras_coatnet.prediction.load import DEFAULT_WEIGHTS, load
 from keras_coatnet.weights.cache import CacheError
-from keras_coatnet.weights.download import DownloadError, fetch, find_cached, readable_files
+from keras_coatnet.weights.download.fetch import DownloadError, fetch, find_cached, readable_files
+from keras_coatnet.weights.download.transport import Settings
 from keras_coatnet.weights.in_package import path_in_package
 from keras_coatnet.weights.manifest import find_rows, load_manifest, nearest_row
-from keras_coatnet.weights.transport import Settings
 
 logger = logging.getLogger("keras_coatnet")
 

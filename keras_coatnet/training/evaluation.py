@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_coatnet.training.compilation import output_activation
+from keras_coatnet.training.optimization.compilation import output_activation
 from keras_coatnet.training.scale.answers import make_answerer
 
 GUESSES = 5

@@ -18,8 +18,8 @@ from keras_coatnet.weights.cache import (
     writing,
 )
 from keras_coatnet.weights.converted import CONVERTED_ENDING, is_sound
+from keras_coatnet.weights.download.part_file import PART_ENDING, PartFile
 from keras_coatnet.weights.manifest import load_manifest
-from keras_coatnet.weights.part_file import PART_ENDING, PartFile
 
 DOWNLOADED, CONVERTED, PARTIAL = "downloaded", "converted", "part of a download"
 

@@ -6,12 +6,12 @@ import os
 from keras_coatnet.layers.initializers import without_initial_values
 from keras_coatnet.weights.checkpoint import load_file, read_for
 from keras_coatnet.weights.converted import load_converted, store_converted
-from keras_coatnet.weights.download import fetch
+from keras_coatnet.weights.download.fetch import fetch
+from keras_coatnet.weights.download.progress import visible_progress
 from keras_coatnet.weights.formats.file import CheckpointFile
 from keras_coatnet.weights.in_package import path_in_package
 from keras_coatnet.weights.manifest import ManifestRow, find_rows, nearest_row
 from keras_coatnet.weights.name_table import NameTable
-from keras_coatnet.weights.progress import visible_progress
 
 CHECKPOINT_ENDINGS = (".h5", ".keras", ".safetensors", ".pth", ".pt", ".bin", ".ckpt")
 

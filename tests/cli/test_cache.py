@@ -11,8 +11,8 @@ from server import file, status
 from keras_coatnet.cli.main import main
 from keras_coatnet.weights.cache import cached_path, locked
 from keras_coatnet.weights.converted import store_converted
-from keras_coatnet.weights.download import fetch
-from keras_coatnet.weights.progress import Progress
+from keras_coatnet.weights.download.fetch import fetch
+from keras_coatnet.weights.download.progress import Progress
 
 pytestmark = [pytest.mark.backend_free, pytest.mark.usefixtures("home")]
 

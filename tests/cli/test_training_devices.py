@@ -6,9 +6,9 @@ import json
 import keras
 import pytest
 
-from keras_coatnet.cli import training_devices
 from keras_coatnet.cli.main import main
-from keras_coatnet.cli.training_devices import device_count, on_devices, smaller_batches
+from keras_coatnet.cli.training import devices as training_devices
+from keras_coatnet.cli.training.devices import device_count, on_devices, smaller_batches
 from keras_coatnet.training.recipes import get_recipe
 from keras_coatnet.training.scale.parts import ALONE, Parts
 

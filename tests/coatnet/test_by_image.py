@@ -12,7 +12,7 @@ import keras_coatnet as kc
 from keras_coatnet.deploy.formats import stablehlo
 from keras_coatnet.families import by_image
 from keras_coatnet.families.by_image import images_a_turn
-from keras_coatnet.layers.forward import plain_forms
+from keras_coatnet.layers.fast.forward import plain_forms
 
 pytestmark = pytest.mark.skipif(BACKEND != "jax", reason="the loop is JAX's")
 SIDE = 32
@@ -145,7 +145,7 @@ def test_devices_that_share_the_work_get_the_whole_batch(model, monkeypatch):
 
 
 def test_other_platforms_get_the_whole_batch(model, monkeypatch):
-    monkeypatch.setattr("keras_coatnet.layers.jax_forms.runs_on_cpu", lambda: False)
+    monkeypatch.setattr("keras_coatnet.layers.fast.jax_forms.runs_on_cpu", lambda: False)
     assert loops(answer(model), image((2, SIDE, SIDE, 3))) == 0
 
 

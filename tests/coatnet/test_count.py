@@ -11,7 +11,7 @@ from running import BACKEND, image, run
 
 import keras_coatnet as kc
 from keras_coatnet.coatnet.variants import VARIANTS
-from keras_coatnet.layers.forward import plain_forms
+from keras_coatnet.layers.fast.forward import plain_forms
 
 backend_free = pytest.mark.backend_free
 

@@ -8,7 +8,7 @@ from layer_cases import CASES, RATES
 from running import BACKEND, gradients, image, randomize, run, to_numpy
 
 from keras_coatnet import layers
-from keras_coatnet.layers.forward import forward, plain_forms
+from keras_coatnet.layers.fast.forward import forward, plain_forms
 
 pytestmark = pytest.mark.skipif(BACKEND != "torch", reason="the other backends have no native forms")
 TRAINABLE = [case for case in CASES if case.layer is not layers.ConstantPositionBias]
@@ -144,7 +144,7 @@ def test_a_compiled_block_gives_the_same():
 def test_without_onednn_the_numbers_are_the_same(monkeypatch, case):
     layer, x = without_chance(case), image(case.shape)
     found = [run(layer, x), *gradients(layer, x)[0]]
-    monkeypatch.setattr("keras_coatnet.layers.torch_products.has_onednn", lambda: False)
+    monkeypatch.setattr("keras_coatnet.layers.fast.torch_products.has_onednn", lambda: False)
     expected = [run(layer, x), *gradients(layer, x)[0]]
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * max(1, np.abs(theirs).max()))

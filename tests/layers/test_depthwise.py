@@ -9,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from running import BACKEND, gradients, image, run, run_tensor
 
-from keras_coatnet.layers import DepthwiseConv2D, torch_forms
+from keras_coatnet.layers import DepthwiseConv2D
 from keras_coatnet.layers.depthwise import (
     convolved_size,
     library_depthwise,
     padding_amounts,
     shifted_depthwise,
 )
+from keras_coatnet.layers.fast import torch_forms
 
 SHAPE = (2, 6, 9, 3)
 PADDINGS = ("valid", "same", "symmetric")

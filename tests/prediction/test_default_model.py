@@ -12,7 +12,7 @@ from keras_coatnet.prediction import default_model
 from keras_coatnet.prediction.default_model import load_default
 from keras_coatnet.weights import in_package
 from keras_coatnet.weights.cache import cached_path
-from keras_coatnet.weights.download import DownloadError
+from keras_coatnet.weights.download.fetch import DownloadError
 from keras_coatnet.weights.manifest import row_from_json
 
 pytestmark = pytest.mark.usefixtures("home")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from keras_coatnet.cli.main import make_parser
-from keras_coatnet.cli.training_request import chosen_recipe
+from keras_coatnet.cli.training.request import chosen_recipe
 
 pytestmark = pytest.mark.backend_free
 

@@ -8,12 +8,12 @@ import pytest
 from PIL import Image
 
 from keras_coatnet.images.preprocess import DEFAULT_PREPROCESSING
-from keras_coatnet.training.data import evaluation_feed
+from keras_coatnet.training.data.feeds import evaluation_feed
+from keras_coatnet.training.data.labelled import class_indices, open_for_evaluation
+from keras_coatnet.training.data.sources import Rows
 from keras_coatnet.training.evaluation import Answers, collect_answers, read_real_labels, real_accuracy
-from keras_coatnet.training.history import make_tensorboard, read_history, write_history
-from keras_coatnet.training.labelled import class_indices, open_for_evaluation
-from keras_coatnet.training.report import class_table, write_report
-from keras_coatnet.training.sources import Rows
+from keras_coatnet.training.run.history import make_tensorboard, read_history, write_history
+from keras_coatnet.training.run.report import class_table, write_report
 
 SIZE = (8, 12)
 

@@ -7,7 +7,7 @@ from fetching import DATA, content, files_in, get, make_row, sha256, weight_file
 from server import file
 
 from keras_coatnet.weights.cache import cached_path
-from keras_coatnet.weights.download import DownloadError
+from keras_coatnet.weights.download.fetch import DownloadError
 
 pytestmark = [pytest.mark.backend_free, pytest.mark.usefixtures("home")]
 

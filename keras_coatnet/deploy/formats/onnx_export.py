@@ -5,7 +5,7 @@ import functools
 import logging
 import warnings
 
-from keras_coatnet.layers.forward import plain_forms
+from keras_coatnet.layers.fast.forward import plain_forms
 
 OPSET = 20
 INPUT_NAME = "images"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_coatnet.layers.forward import plain_forms
+from keras_coatnet.layers.fast.forward import plain_forms
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 

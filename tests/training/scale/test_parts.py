@@ -9,10 +9,10 @@ from keras_coatnet.images.preprocess import DEFAULT_PREPROCESSING
 from keras_coatnet.training.augment.crop import RandomResizedCrop
 from keras_coatnet.training.augment.mixing import BatchMix
 from keras_coatnet.training.augment.picture import PictureAugmentation
-from keras_coatnet.training.batches import EvaluationBatchMaker, TrainingBatchMaker
-from keras_coatnet.training.order import TrainingOrder
+from keras_coatnet.training.data.batches import EvaluationBatchMaker, TrainingBatchMaker
+from keras_coatnet.training.data.order import TrainingOrder
+from keras_coatnet.training.data.sources import Rows
 from keras_coatnet.training.scale.parts import ALONE, Parts
-from keras_coatnet.training.sources import Rows
 
 pytestmark = pytest.mark.backend_free
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_coatnet as kc
-from keras_coatnet.layers import jax_forms
+from keras_coatnet.layers.fast import jax_forms
 from keras_coatnet.training.recipes import get_recipe
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="TPUs are JAX's here")

@@ -1,0 +1,1 @@
+"""What `model.compile` gets: loss, metrics, optimizer, schedule, and which variables decay, learn slower or not."""

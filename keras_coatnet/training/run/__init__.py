@@ -1,0 +1,1 @@
+"""A run: the loop, what it goes on from after it broke off, and what it leaves."""
