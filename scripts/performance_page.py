@@ -4,8 +4,8 @@
     python scripts/performance_page.py --check   # writes nothing; exit status 1 where the page is stale
 
 Files: `peers*.json` of benchmark_peers, `profile*.json` of profile_blocks, `scaling.json` and `large.json` of
-benchmark_scaling, `tried.json`, a list of {"change", "where", "ratio", "verdict"} kept by hand. A section whose file is
-missing is left out.
+benchmark_scaling; by hand `targets.json`, a list of {"variant", "mode", "batch_size", "name", "over", "target"}, and
+`tried.json`, a list of {"change", "where", "ratio", "verdict"}. A section whose file is missing is left out.
 """
 
 import argparse
@@ -94,6 +94,8 @@ def page(folder):
     peers = read(folder, "peers*.json")
     if peers:
         sections += ["## Beside the peers\n", *map(peers_section, peers), own_section(peers)]
+    for targets in read(folder, "targets.json"):
+        sections.append(targets_section(targets, peers))
     sections.append(MEMORY)
     sections.append(memory_table(peers))
     for record in read(folder, "profile*.json"):
@@ -171,6 +173,27 @@ def own_section(records):
         for row, base in paired(records, pairs)
     ]
     return "\n".join(["## Ours in other forms", "", *table(("", "speed of", ""), found)]) if found else None
+
+
+def targets_section(targets, records):
+    """What was aimed at, and what it came to; a fused model is another way to reach a target of inference."""
+    found = {}
+    for row in (row for record in records for row in record["rows"] if record["settings"].get("dtype") != "bfloat16"):
+        found.setdefault((row["variant"], row["mode"], row["batch_size"], row["name"]), row["over"])
+    lines = []
+    for target in targets:
+        place = tuple(target[key] for key in ("variant", "mode", "batch_size"))
+        as_is, fused = (
+            found.get((*place, target["name"] + ending), {}).get(target["over"]) for ending in ("", ", fused")
+        )
+        if as_is is not None:
+            reached = max(ratio[0] for ratio in (as_is, fused) if ratio is not None) >= target["target"]
+            what = f"{target['name']} over {target['over']}, {', batch '.join(map(str, place[1:]))}"
+            lines.append((what, f"{target['target']:.2f}", spread(as_is), spread(fused), "yes" if reached else "no"))
+    if not lines:
+        return None
+    heading = f"## What was aimed at: {targets[0]['variant']}"
+    return "\n".join([heading, "", *table(("speed", "aim", "as it is", "fused", "reached"), lines)])
 
 
 def paired(records, pairs):
