@@ -6,6 +6,7 @@ from keras import ops
 from keras_coatnet.layers.arguments import check_counts
 from keras_coatnet.layers.composite import CompositeLayer
 from keras_coatnet.layers.depthwise import DepthwiseConv2D, convolve_depthwise
+from keras_coatnet.layers.fast.forward import forward
 from keras_coatnet.layers.initializers import UniformFanIn, serialize_initializer
 
 # Side of the window -> how many of the 8 heads see it.
@@ -38,7 +39,7 @@ class ConvPositionEncoding(CompositeLayer):
         self.depthwise.build(input_shape)
 
     def call(self, x):
-        y = self.depthwise(x)
+        y = forward(self.depthwise, x)
         return x + y if self.residual else y
 
     def compute_output_shape(self, input_shape):

@@ -8,6 +8,8 @@ from keras_coatnet.layers.attention_map import FactorizedAttentionMap
 from keras_coatnet.layers.composite import at_least_float32
 from keras_coatnet.layers.conv_position import convolve_values
 from keras_coatnet.layers.dropout import Dropout
+from keras_coatnet.layers.fast import torch_tokens
+from keras_coatnet.layers.fast.forward import forward, runs_natively
 from keras_coatnet.layers.initializers import serialize_initializer
 from keras_coatnet.layers.pointwise import pointwise
 from keras_coatnet.layers.rematerialization import RematerializingLayer
@@ -76,6 +78,8 @@ class FactorizedAttention(RematerializingLayer):
             raise ValueError("windows need the sides (H, W) of the map that the last tokens are; got sides=None.")
 
         def mix(q, k, v, *windows):
+            if self._mixes_natively(q, training):
+                return torch_tokens.mix(q, k, v, windows, sides, self.num_heads)
             y = self._attend(q, k, v, training)
             return add_to_map(y, self._see_positions(q, v, windows, sides)) if windows else y
 
@@ -86,7 +90,7 @@ class FactorizedAttention(RematerializingLayer):
             training=training,
             dropout_rate=self.attention_dropout_rate,
         )
-        return self.dropout(self.projection(y), training=training)
+        return forward(self.dropout, forward(self.projection, y), training=training)
 
     def attention_map(self, tokens, windows=None, sides=None, training=None):
         """What is read at a map's pixels, of what `call` takes: a `FactorizedAttentionMap`. Windows have no part in it.
@@ -108,15 +112,20 @@ class FactorizedAttention(RematerializingLayer):
     def _project(self, tokens):
         """Queries, keys and values: (B, N, C) each."""
         width = tokens.shape[-1]
-        qkv = self.qkv(tokens)
+        qkv = forward(self.qkv, tokens)
         return qkv[..., :width], qkv[..., width : 2 * width], qkv[..., 2 * width :]
+
+    def _mixes_natively(self, q, training):
+        """Whether PyTorch's own operations give the same in `q`'s precision."""
+        drops = training and self.attention_dropout_rate > 0
+        return runs_natively(q) and not drops and q.itemsize > 2
 
     def _softmax(self, k):
         return ops.cast(softmax_over_tokens(ops.cast(k, at_least_float32(k.dtype))), k.dtype)
 
     def _attend(self, q, k, v, training):
         """q (softmax(k)^T v) / sqrt(d): (B, N, C)."""
-        k = self.attention_dropout(self._softmax(k), training=training)
+        k = forward(self.attention_dropout, self._softmax(k), training=training)
         q, k, v = self._heads(q, (0, 2, 1, 3)), self._heads(k, (0, 2, 3, 1)), self._heads(v, (0, 2, 1, 3))
         context = ops.matmul(k, v)  # (B, heads, d, N) (B, heads, N, d) -> (B, heads, d, d)
         context = context * (context.shape[-1] ** -0.5)

@@ -7,8 +7,10 @@ from keras_coatnet.layers.activation import activation_name, get_activation
 from keras_coatnet.layers.arguments import check_rates
 from keras_coatnet.layers.drop_path import DropPath
 from keras_coatnet.layers.factorized_attention import FactorizedAttention
+from keras_coatnet.layers.fast import torch_tokens
+from keras_coatnet.layers.fast.forward import forward, runs_natively
 from keras_coatnet.layers.initializers import serialize_initializer
-from keras_coatnet.layers.normalization import check_norms, normalization
+from keras_coatnet.layers.normalization import check_norms, normalization, normalize
 from keras_coatnet.layers.perceptron import Perceptron
 from keras_coatnet.layers.rematerialization import RematerializingLayer
 from keras_coatnet.layers.serial_block import join, sides_of, split
@@ -110,17 +112,18 @@ class ParallelBlock(RematerializingLayer):
         tokens = [join(*pair) for pair in zip(class_tokens, image_maps, strict=True)]
         found = []  # (map, class token) that the attention of each scale gives
         for scale, x, image_map, windows_of_scale in zip(self.scales, tokens, image_maps, windows, strict=True):
-            y = self._of("attention_norm", scale)(x)
-            y = self._of("attention", scale)(y, windows_of_scale, sides=sides_of(image_map), training=training)
+            y = normalize(self._of("attention_norm", scale), x, training)
+            sides = sides_of(image_map)
+            y = forward(self._of("attention", scale), y, windows=windows_of_scale, sides=sides, training=training)
             found.append(split(y, image_map))
         maps = dict(zip(self.scales, (y for y, _ in found), strict=True))
         class_sum = sum_up([class_token for _, class_token in found])
         outputs = []
         for scale, x, image_map in zip(self.scales, tokens, image_maps, strict=True):
             map_sum = sum_up([y if other == scale else resize(y, image_map) for other, y in maps.items()])
-            x = x + self._of("attention_drop_path", scale)(join(class_sum, map_sum), training=training)
-            y = self.mlp(self._of("mlp_norm", scale)(x), training=training)
-            outputs.append(split(x + self._of("mlp_drop_path", scale)(y, training=training), image_map))
+            x = x + forward(self._of("attention_drop_path", scale), join(class_sum, map_sum), training=training)
+            y = forward(self.mlp, normalize(self._of("mlp_norm", scale), x, training), training=training)
+            outputs.append(split(x + forward(self._of("mlp_drop_path", scale), y, training=training), image_map))
         return [image_map for image_map, _ in outputs], [class_token for _, class_token in outputs]
 
     def _of(self, name, scale):
@@ -155,6 +158,8 @@ def sum_up(tensors):
 
 def resize(image_map, target):
     """A map at the sides of another: what stands at the same place, interpolated between four pixels."""
+    if runs_natively(image_map) and image_map.itemsize > 2:
+        return torch_tokens.resize(image_map, target)
     return ops.image.resize(
         image_map, sides_of(target), interpolation="bilinear", antialias=False, data_format="channels_last"
     )

@@ -4,8 +4,9 @@ import keras
 
 from keras_coatnet.layers.arguments import check_counts
 from keras_coatnet.layers.composite import CompositeLayer
+from keras_coatnet.layers.fast.forward import forward
 from keras_coatnet.layers.initializers import UniformFanIn, get_initializer, serialize_initializer
-from keras_coatnet.layers.normalization import normalization
+from keras_coatnet.layers.normalization import normalization, normalize
 
 
 @keras.saving.register_keras_serializable(package="keras_coatnet")
@@ -50,8 +51,8 @@ class PatchEmbedding(CompositeLayer):
         self.convolution.build(input_shape)
         self.norm.build(self.compute_output_shape(input_shape))
 
-    def call(self, x):
-        return self.norm(self.convolution(x))
+    def call(self, x, training=None):
+        return normalize(self.norm, forward(self.convolution, x), training)
 
     def compute_output_shape(self, input_shape):
         height, width = (None if side is None else side // self.patch_size for side in input_shape[1:3])

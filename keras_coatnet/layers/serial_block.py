@@ -7,8 +7,10 @@ from keras_coatnet.layers.activation import activation_name, get_activation
 from keras_coatnet.layers.arguments import check_rates
 from keras_coatnet.layers.drop_path import DropPath
 from keras_coatnet.layers.factorized_attention import FactorizedAttention
+from keras_coatnet.layers.fast import torch_tokens
+from keras_coatnet.layers.fast.forward import forward, runs_natively
 from keras_coatnet.layers.initializers import serialize_initializer
-from keras_coatnet.layers.normalization import check_norms, normalization
+from keras_coatnet.layers.normalization import check_norms, normalization, normalize
 from keras_coatnet.layers.perceptron import Perceptron
 from keras_coatnet.layers.rematerialization import RematerializingLayer
 
@@ -90,10 +92,11 @@ class SerialBlock(RematerializingLayer):
 
     def call(self, image_map, class_token, windows, training=None):
         x = join(class_token, image_map)
-        y = self.attention(self.attention_norm(x), windows, sides=sides_of(image_map), training=training)
-        x = x + self.attention_drop_path(y, training=training)
-        y = self.mlp(self.mlp_norm(x), training=training)
-        x = x + self.mlp_drop_path(y, training=training)
+        y = normalize(self.attention_norm, x, training)
+        y = forward(self.attention, y, windows=windows, sides=sides_of(image_map), training=training)
+        x = x + forward(self.attention_drop_path, y, training=training)
+        y = forward(self.mlp, normalize(self.mlp_norm, x, training), training=training)
+        x = x + forward(self.mlp_drop_path, y, training=training)
         return split(x, image_map)
 
     def compute_output_shape(self, image_map_shape, class_token_shape, windows_shape=None):
@@ -117,11 +120,13 @@ class SerialBlock(RematerializingLayer):
 
 def sides_of(image_map):
     """(H, W) of a map; tensors where the graph runs later."""
-    return ops.shape(image_map)[1], ops.shape(image_map)[2]
+    return tuple(ops.shape(image_map)[1:3])
 
 
 def join(class_token, image_map):
     """(B, 1, C), (B, H, W, C) -> (B, 1 + H * W, C): the class token, then the pixels row by row."""
+    if runs_natively(image_map):
+        return torch_tokens.join(class_token, image_map)
     height, width = sides_of(image_map)
     pixels = ops.reshape(image_map, (-1, height * width, image_map.shape[-1]))
     return ops.concatenate([class_token, pixels], axis=1)
@@ -129,5 +134,7 @@ def join(class_token, image_map):
 
 def split(tokens, image_map):
     """The reverse of `join`: (map with the sides of `image_map`, class token)."""
+    if runs_natively(tokens):
+        return torch_tokens.split(tokens, image_map)
     height, width = sides_of(image_map)
     return ops.reshape(tokens[:, 1:], (-1, height, width, tokens.shape[-1])), tokens[:, :1]

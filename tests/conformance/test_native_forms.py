@@ -6,13 +6,17 @@ import pytest
 from agreement import assert_close
 from layer_cases import CASES, RATES
 from running import BACKEND, gradients, image, randomize, run, to_numpy
+from two_scales import OPTIONS, SIDES, make
 
 from keras_coatnet import layers
 from keras_coatnet.layers.fast.forward import forward, plain_forms
 
 pytestmark = pytest.mark.skipif(BACKEND != "torch", reason="the other backends have no native forms")
 TRAINABLE = [case for case in CASES if case.layer is not layers.ConstantPositionBias]
-TRANSFORMED = [case for case in CASES if case.id in ("MBConv-plain", "TransformerBlock-plain")]
+TRANSFORMED = [
+    case for case in CASES if case.id in ("MBConv-plain", "TransformerBlock-plain", "FactorizedAttention-eight_heads")
+]
+OF_MANY = pytest.mark.parametrize("options", OPTIONS)
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 
 
@@ -23,6 +27,16 @@ def without_chance(case):
     layer.build(case.shape)
     randomize(layer)
     return layer
+
+
+def two_scales(options):
+    """A model of the layers with several inputs that drops nothing and has one output, with random weights."""
+    windows, block = OPTIONS[options]
+    model = make(windows, {name: 0.0 if name in RATES else value for name, value in block.items()})
+    flat = [keras.layers.Flatten()(output) for output in model.outputs]
+    model = keras.Model(model.inputs, keras.layers.Concatenate()(flat))
+    randomize(model)
+    return model
 
 
 def statistics_of(layer):
@@ -42,14 +56,34 @@ def test_outputs_agree_and_the_input_stays(case):
 @pytest.mark.parametrize("case", TRAINABLE, ids=lambda case: case.id)
 def test_gradients_and_statistics_agree(case, training):
     found, expected = without_chance(case), without_chance(case)
-    of_weights, of_input = gradients(found, image(case.shape), training)
+    assert_gradients_agree(found, expected, image(case.shape), training)
+    for ours, theirs in zip(statistics_of(found), statistics_of(expected), strict=True):
+        assert_close(ours, theirs, 1e-6)
+
+
+def assert_gradients_agree(layer, plain_layer, x, training):
+    of_weights, of_input = gradients(layer, x, training)
     with plain_forms():
-        expected_of_weights, expected_of_input = gradients(expected, image(case.shape), training)
+        expected_of_weights, expected_of_input = gradients(plain_layer, x, training)
     scale = max(np.abs(gradient).max() for gradient in [*expected_of_weights, expected_of_input])
     for ours, theirs in zip([*of_weights, of_input], [*expected_of_weights, expected_of_input], strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * scale)
-    for ours, theirs in zip(statistics_of(found), statistics_of(expected), strict=True):
-        assert_close(ours, theirs, 1e-6)
+
+
+@OF_MANY
+def test_outputs_of_many_inputs_agree(options):
+    model, x = two_scales(options), image((2, *SIDES, 8))
+    found = run(model, x)
+    np.testing.assert_array_equal(x, image((2, *SIDES, 8)))
+    with plain_forms():
+        assert_close(found, run(model, x), 1e-6)
+
+
+@OF_MANY
+@pytest.mark.parametrize("training", [False, True])
+def test_gradients_of_many_inputs_agree(options, training):
+    model = two_scales(options)
+    assert_gradients_agree(model, model, image((2, *SIDES, 8)), training)
 
 
 @pytest.mark.parametrize("training", [False, True])
