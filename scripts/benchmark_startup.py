@@ -81,13 +81,17 @@ kc.save_checkpoint(kc.CoAtNet({variant!r}), {path!r}, {source!r})
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """A process to be timed; `home` is its cache folder, which `is_cold` has emptied before."""
+    """A process to be timed.
+
+    `home` is its cache folder, which `is_cold` has emptied before. `variables` are (name, value) of its environment.
+    """
 
     python: str
     code: str
     backend: str | None = None
     home: pathlib.Path | None = None
     is_cold: bool = False
+    variables: tuple = ()
 
 
 def run(python, code, **variables):
@@ -101,7 +105,7 @@ def run(python, code, **variables):
 
 def measure(kind):
     """Seconds of each of `STEPS`, and the processor's seconds of the whole process."""
-    variables = {}
+    variables = dict(kind.variables)
     if kind.backend:
         variables["KERAS_BACKEND"] = kind.backend
     if kind.home:
@@ -122,9 +126,13 @@ def processor_seconds():
     return times.children_user + times.children_system
 
 
-def untrained_kinds(timm_python):
+def untrained_kinds(timm_python, folder):
+    """Ours on each backend, on JAX with what it compiled kept in `folder` too; timm."""
     code = OURS.format(variant=OUR_VARIANT, weights="")
     kinds = {f"{OUR_VARIANT}, {backend}": Kind(sys.executable, code, backend) for backend in BACKENDS}
+    kept = (("JAX_COMPILATION_CACHE_DIR", str(folder)), ("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0"))
+    kinds[f"{OUR_VARIANT}, jax, compiled before"] = warm = Kind(sys.executable, code, "jax", variables=kept)
+    measure(warm)
     if timm_python:
         kinds[f"timm {TIMM_VARIANT}"] = Kind(timm_python, TIMM.format(variant=TIMM_VARIANT, weights=""))
     return kinds
@@ -166,13 +174,18 @@ def main():
     parser.add_argument("--weights", action="store_true", help="load trained weights, from an empty and a filled cache")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--timm-python", help="interpreter of an environment with timm")
+    parser.add_argument("--json", type=pathlib.Path, help="gets every round's seconds of every step")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         if options.weights:
             kinds = trained_kinds(options.timm_python, pathlib.Path(name))
         else:
-            kinds = untrained_kinds(options.timm_python)
-        print_medians(time_all(kinds, options.rounds))
+            kinds = untrained_kinds(options.timm_python, pathlib.Path(name))
+        load = os.getloadavg()[0]
+        times = time_all(kinds, options.rounds)
+    print_medians(times)
+    if options.json:
+        options.json.write_text(json.dumps({"load_before": load, "steps": STEPS, "seconds": times}, indent=1) + "\n")
 
 
 def time_all(kinds, rounds):

@@ -3,9 +3,10 @@
     python scripts/performance_page.py           # writes the page
     python scripts/performance_page.py --check   # writes nothing; exit status 1 where the page is stale
 
-Files: `peers*.json` of benchmark_peers, `profile*.json` of profile_blocks, `scaling.json` and `large.json` of
-benchmark_scaling; by hand `targets.json`, a list of {"variant", "mode", "batch_size", "name", "over", "target"}, and
-`tried.json`, a list of {"change", "where", "ratio", "verdict"}. A section whose file is missing is left out.
+Files: `peers*.json` of benchmark_peers, `startup.json` of benchmark_startup, `profile*.json` of profile_blocks,
+`scaling.json` and `large.json` of benchmark_scaling; by hand `targets.json`, a list of {"variant", "mode",
+"batch_size", "name", "over", "target"}, and `tried.json`, a list of {"change", "where", "ratio", "verdict"}. A section
+whose file is missing is left out.
 """
 
 import argparse
@@ -43,6 +44,8 @@ keras-coatnet benchmark coatnet_0 --backends jax torch tensorflow --mode inferen
 - *limit* is the share of the fastest matrix product that the model's own multiply-adds come to, measured in the same
   rounds; *floor* is the time they would take at that speed. A training step counts three times the forward pass.
 - *MB* is the most memory of the process above what it held before the model was built.
+- The limit's product is JAX's. In bfloat16 XLA makes no use of the processor's own instructions for it, so that the
+  others are above their limit there.
 """
 
 MEMORY = """## Memory that is kept
@@ -76,8 +79,14 @@ Each takes a quiet machine; `--cores` pins all sides to the same cores.
 scripts/benchmark_peers coatnet_0_rw --cores 0,1 --threads 2 --json docs/performance/peers_inference.json
 scripts/benchmark_peers coatnet_0_rw --mode training --subjects timm+m 'timm compiled*' 'ours*' --batch-size 8 \\
     --at-once 3 --cores 0,1 --threads 2 --json docs/performance/peers_training.json
-scripts/benchmark_peers coatnet_0 coat_lite_tiny coat_tiny --batch-size 8 --cores 0,1 --threads 2 \\
+scripts/benchmark_peers coat_lite_tiny coat_tiny --subjects timm timm+m onnxruntime 'ours jax*' 'ours tensorflow*' \\
+    'ours torch*' --batch-size 1 8 --cores 0,1 --threads 2 --json docs/performance/peers_coat.json
+scripts/benchmark_peers coatnet_0 --subjects 'kecam*' 'ours*' --batch-size 8 --cores 0,1 --threads 2 \\
     --json docs/performance/peers_others.json
+scripts/benchmark_peers coatnet_0_rw --dtype bfloat16 --subjects timm+m 'ours*' --batch-size 8 --cores 0,1 \\
+    --threads 2 --json docs/performance/peers_bfloat16.json
+keras-coatnet benchmark NAME... --batch-size 8 --cores 0,1 --threads 2 --out docs/performance/models.json
+taskset -c 0,1 python scripts/benchmark_startup.py --timm-python PYTHON --json docs/performance/startup.json
 python scripts/profile_blocks.py coatnet_0_rw --cores 0,1 --threads 2 --json docs/performance/profile.json
 python scripts/benchmark_scaling.py coatnet_0_rw --cores 0,1 --threads 2 --json docs/performance/scaling.json
 python scripts/benchmark_scaling.py --large --json docs/performance/large.json
@@ -98,6 +107,8 @@ def page(folder):
         sections.append(targets_section(targets, peers))
     sections.append(MEMORY)
     sections.append(memory_table(peers))
+    for record in read(folder, "startup.json"):
+        sections.append(startup_section(record))
     for record in read(folder, "profile*.json"):
         sections.append(profile_section(record))
     for record in read(folder, "scaling.json"):
@@ -120,7 +131,9 @@ def peers_section(record):
     for (variant, mode, (height, width), batch_size), group in groupby(sorted(record["rows"], key=key), key):
         rows = list(group)
         bases = list(dict.fromkeys(base for row in rows for base in row["over"]))
-        lines += [f"**{variant}, {mode}, batch {batch_size}, {height} x {width} pixels**", ""]
+        dtype = record["settings"].get("dtype", "float32")
+        precision = "" if dtype == "float32" else f", {dtype}"
+        lines += [f"**{variant}, {mode}{precision}, batch {batch_size}, {height} x {width} pixels**", ""]
         lines += table(
             ("", "ms", "floor", "limit", "images/s", "MB", *(f"over {base}" for base in bases)),
             [peer_cells(row, bases) for row in first_of_each(rows)],
@@ -213,6 +226,20 @@ def speed_over(row, base):
     """(median, lowest, highest) of the rounds' ratios."""
     ratios = [theirs / ours for ours, theirs in zip(row["seconds"], base["seconds"], strict=True)]
     return statistics.median(ratios), min(ratios), max(ratios)
+
+
+def startup_section(record):
+    """Seconds to the first answer, and behind the import, over the peer's in the same round."""
+    beyond = {name: [sum(steps[1:3]) for steps in rounds] for name, rounds in record["seconds"].items()}
+    peer = next((name for name in beyond if name.startswith("timm")), None)
+    lines = []
+    for name, rounds in record["seconds"].items():
+        times = [statistics.median(values) for values in list(zip(*rounds, strict=True))[:3]]
+        ratio = statistics.median(a / b for a, b in zip(beyond[name], beyond[peer], strict=True)) if peer else None
+        lines.append((name, *(f"{value:.2f}" for value in times), "-" if ratio is None else f"{ratio:.2f}"))
+    headings = ("seconds", "import", "build", "first prediction", "build and first prediction over timm's")
+    said = f"Fresh processes, one image; medians of rounds, load before {record['load_before']:.1f}."
+    return "\n".join(["## Start-up", "", said, "", *table(headings, lines)])
 
 
 def profile_section(record):

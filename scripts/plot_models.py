@@ -157,7 +157,7 @@ def draw(path, points, axis, title):
         panel.set_xlabel(axis)
         panel.set_ylabel("top-1 on ImageNet-1k, percent")
         panel.set_title(title, loc="left")
-        panel.legend(loc="lower right", frameon=False)
+        panel.legend(loc="best", frameon=False)
         write_names(panel, points)
         figure.savefig(path, metadata={"Date": None, "Description": digest(points, axis, title)})
 
