@@ -7,6 +7,7 @@ import keras
 
 from keras_coatnet.families.by_image import answer_by_image
 from keras_coatnet.families.options import options_from_config, options_to_config
+from keras_coatnet.families.straight_run import answer_straight
 
 
 class FamilyModel(keras.Model):
@@ -61,8 +62,11 @@ class FamilyModel(keras.Model):
 
     def call(self, inputs, training=None, mask=None, **kwargs):
         self._check_open_sides(inputs)
-        answer = answer_by_image(self, inputs, training) if mask is None and not kwargs else None
-        return answer if answer is not None else super().call(inputs, training=training, mask=mask, **kwargs)
+        for answer_quickly in (answer_by_image, answer_straight) if mask is None and not kwargs else ():
+            answer = answer_quickly(self, inputs, training)
+            if answer is not None:
+                return answer
+        return super().call(inputs, training=training, mask=mask, **kwargs)
 
     def _check_open_sides(self, inputs):
         """Where any size shall do, say which ones fit before a backend fails inside some block."""

@@ -391,6 +391,7 @@ COAT = [
         {"width": 8, "patch_size": 4, "norm_epsilon": 1e-6, "kernel_initializer": Normal(0.1)},
         (2, 8, 13, 3),
     ),
+    Case("patches_of_a_wide_map", layers.PatchEmbedding, {"width": 8, "patch_size": 2}, (2, 5, 7, 16)),
     Case("token", layers.ClassToken, {}, rows=False),
     Case("token_of_ones", layers.ClassToken, {"initializer": "ones"}, rows=False),
     Case("three_scales", layers.TokenAggregation, {}, (2, 3, 8), on_open_sides=None),

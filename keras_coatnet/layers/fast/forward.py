@@ -13,19 +13,19 @@ from keras_coatnet.layers.fast import jax_forms
 _native = True
 
 
-def forward(layer, x, **arguments):
-    """`layer(x, **arguments)`, on PyTorch without the bookkeeping and in PyTorch's own form.
+def forward(layer, x, *others, **arguments):
+    """`layer(x, *others, **arguments)`, on PyTorch without the bookkeeping and in PyTorch's own form.
 
     Args:
         layer: a sub-layer of a block.
-        x: what the block computes on.
+        x: what the block computes on; of a list, the first tells how.
     """
-    if not may_skip_keras(layer, x):
-        return layer(x, **arguments)
+    if not may_skip_keras(layer, x[0] if isinstance(x, list) else x):
+        return layer(x, *others, **arguments)
     from keras_coatnet.layers.fast.torch_forms import FORMS
 
     form = FORMS.get(type(layer), type(layer).call)
-    return form(layer, x, **arguments)
+    return form(layer, x, *others, **arguments)
 
 
 def may_skip_keras(layer, x):

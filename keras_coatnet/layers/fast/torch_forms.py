@@ -8,6 +8,9 @@ import keras
 
 from keras_coatnet.layers.fast.torch_products import linear, precise, value_of
 
+# An image's few channels make patches of short rows, and a convolution is as fast.
+LEAST_PATCH_CHANNELS = 16
+
 
 def dense(layer, x, training=None):
     """`keras.layers.Dense`."""
@@ -18,8 +21,25 @@ def convolution(layer, x):
     """`keras.layers.Conv2D` without padding."""
     if layer.padding != "valid" or layer.data_format != "channels_last" or layer.groups != 1:
         return layer.call(x)
+    if layer.kernel_size == layer.strides and layer.dilation_rate == (1, 1) and x.shape[-1] >= LEAST_PATCH_CHANNELS:
+        return linear_of_patches(x, layer.kernel, layer.bias, layer.activation)
     y = convolve(x, layer.kernel, layer.bias, layer.strides, dilation_rate=layer.dilation_rate)
     return y if layer.activation is keras.activations.linear else layer.activation(y)
+
+
+def linear_of_patches(x, kernel, bias, activation):
+    """Convolution whose windows neither overlap nor leave gaps: a product, which reads the kernel as it is kept.
+
+    Args:
+        x: (B, H, W, C); rows and columns that do not fill a patch are dropped.
+        kernel, bias: see `convolve`. activation: function.
+    """
+    kernel = value_of(kernel)
+    height, width, channels, units = kernel.shape
+    rows, columns = x.shape[1] // height, x.shape[2] // width
+    x = x[:, : rows * height, : columns * width]
+    patches = x.unflatten(2, (columns, width)).unflatten(1, (rows, height)).transpose(2, 3).flatten(3)
+    return linear(patches, kernel.reshape(height * width * channels, units), bias, activation)
 
 
 def convolve(x, kernel, bias=None, strides=1, pads=((0, 0), (0, 0)), dilation_rate=1):
