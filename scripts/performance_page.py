@@ -50,10 +50,10 @@ keras-coatnet benchmark coatnet_0 --backends jax torch tensorflow --mode inferen
 
 HELD_BACK = """What is not reached, and what the profile below says of it:
 
-- JAX: XLA's convolutions of the stem take more than twice PyTorch's time, and its passes over the maps of stages 1 and 2
-  run on one processor. Backward, the gradients of depthwise kernels and of batch norm are sums over all pixels, which
-  XLA computes far from the speed of memory. By blocks of rows, as they are computed now, the depthwise ones take a third
-  to a quarter of the time; the profile was taken before that.
+- JAX: XLA's convolutions of the stem take more than twice PyTorch's time, stage 1 half as long again. Backward, the
+  gradients of depthwise kernels and of batch norm are sums over all pixels, which XLA computes far from the speed of
+  memory. By blocks of rows, as they are computed now, the depthwise ones take a third to a quarter of the time; the
+  profile was taken before that.
 - TensorFlow: products are as fast as PyTorch's; stage 1, where maps are largest, keeps two thirds of what is lost.
   `fit` takes 1.4 times the bare step there (1.05 on PyTorch): processor time differs by 7 to 15%, the rest is waiting,
   for what is not known.
