@@ -39,7 +39,8 @@ def answer_straight(model, images, training):
         images: its input.
         training: as in `call`.
     """
-    if training or not runs_natively(images) or is_compiled():
+    # Another Keras may keep its graph elsewhere.
+    if training or not runs_natively(images) or is_compiled() or not hasattr(model, "_nodes_by_depth"):
         return None
     plan = _plans.get(model)
     if plan is None:
@@ -103,7 +104,7 @@ def run(operation, x, *others, **keywords):
     """An operation of the graph as Keras would call it in inference."""
     if not isinstance(operation, keras.layers.Layer) or is_watched(operation) or is_mixed(operation):
         return operation(x, *others, **keywords)
-    if operation._call_has_training_arg:
+    if getattr(operation, "_call_has_training_arg", False):
         keywords["training"] = False
     return forward(operation, x, *others, **keywords)
 
