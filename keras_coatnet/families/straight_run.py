@@ -66,8 +66,10 @@ def steps_of(model):
         outputs = tuple(map(id, node.outputs))
         seen_last = {*map(id, node.input_tensors), *outputs} - needed
         needed |= seen_last
-        arguments, keywords = node.arguments.args, node.arguments.kwargs
-        steps.append(Step(node.operation, arguments, keywords, outputs, tuple(seen_last)))
+        # Keras notes the mask of a layer that knows masks even where there is none.
+        given = node.arguments.kwargs.items()
+        keywords = {name: value for name, value in given if name != "mask" or value is not None}
+        steps.append(Step(node.operation, node.arguments.args, keywords, outputs, tuple(seen_last)))
     return steps[::-1]
 
 
@@ -102,7 +104,8 @@ def may_run_straight(model, images, weight):
 
 def run(operation, x, *others, **keywords):
     """An operation of the graph as Keras would call it in inference."""
-    if not isinstance(operation, keras.layers.Layer) or is_watched(operation) or is_mixed(operation):
+    is_layer = isinstance(operation, keras.layers.Layer)
+    if not is_layer or is_watched(operation) or is_mixed(operation) or "mask" in keywords:
         return operation(x, *others, **keywords)
     if getattr(operation, "_call_has_training_arg", False):
         keywords["training"] = False
