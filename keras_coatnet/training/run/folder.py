@@ -20,6 +20,8 @@ from keras_coatnet.version import __version__
 from keras_coatnet.weights.atomic import replacing
 
 MODEL_FILE, WEIGHTS_FILE, RECIPE_FILE, RESUME_FOLDER = "model.keras", "model.weights.h5", "recipe.json", "resume"
+# Words about a recipe, which may be told otherwise in a later version of this package.
+TOLD_OF_A_RECIPE = ("recipe.source", "recipe.result", "recipe.published")
 # What a file of weights takes: numbers, and names around each variable.
 BYTES_A_NUMBER, PER_VARIABLE = 4, 4096
 
@@ -141,13 +143,13 @@ def check_folder(folder, settings):
 
 
 def differences(former, present):
-    """Lines "epochs was 30, is 40" of all settings that differ."""
+    """Lines "epochs was 30, is 40" of all settings that differ; what is only told of a recipe decides nothing."""
     former, present = _flat(former), _flat(present)
     names = dict.fromkeys([*former, *present])
     return [
         f"{name} was {former.get(name)}, is {present.get(name)}"
         for name in names
-        if former.get(name) != present.get(name)
+        if former.get(name) != present.get(name) and name not in TOLD_OF_A_RECIPE
     ]
 
 

@@ -1,5 +1,7 @@
 """What a run leaves is there whole or not at all."""
 
+import dataclasses
+import json
 import os
 
 import keras
@@ -7,7 +9,8 @@ import numpy as np
 import pytest
 
 from keras_coatnet.images.labels import read_labels
-from keras_coatnet.training.run.folder import save_run
+from keras_coatnet.training.recipes.rows import get_recipe
+from keras_coatnet.training.run.folder import check_folder, save_run, write_recipe
 
 
 def make_model():
@@ -63,3 +66,12 @@ def test_room_is_asked_for_before_the_weights_are_written(tmp_path, monkeypatch)
     with pytest.raises(OSError, match="No space left"):
         save_run(make_model(), ["cat", "dog"], tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["classes.json"]
+
+
+@pytest.mark.backend_free
+def test_run_knows_itself_again_when_its_recipe_is_told_in_other_words(tmp_path):
+    recipe = json.loads(json.dumps(dataclasses.asdict(get_recipe("transfer").replace(epochs=30))))
+    write_recipe(tmp_path, {"settings": {"recipe": recipe}})
+    assert check_folder(tmp_path, {"recipe": recipe | {"source": "a page", "result": "82.2"}}) == "finished"
+    with pytest.raises(ValueError, match=r"a finished run with other settings: recipe\.epochs was 30, is 3\."):
+        check_folder(tmp_path, {"recipe": recipe | {"epochs": 3}})
