@@ -4,7 +4,8 @@ import keras
 from keras import ops
 
 from keras_coatnet.layers.arguments import check_choice
-from keras_coatnet.layers.fast import jax_forms, torch_forms
+from keras_coatnet.layers.fast import jax_depthwise, jax_forms, torch_forms
+from keras_coatnet.layers.fast.forward import runs_by_xla_on_cpu
 from keras_coatnet.layers.initializers import Constant, get_depthwise_initializer
 
 # What keeps a map's size at stride 1 and an odd kernel.
@@ -80,7 +81,10 @@ def convolve_depthwise(x, kernel, strides=(1, 1), dilation_rate=(1, 1), padding=
     if backend == "torch":
         return torch_forms.convolve_depthwise(x, kernel, bias, strides, pads, dilation_rate)
     refused_by_tensorflow = strides[0] != strides[1] or (max(strides) > 1 and max(dilation_rate) > 1)
-    if (backend == "jax" and jax_forms.runs_on_cpu()) or (backend == "tensorflow" and refused_by_tensorflow):
+    if runs_by_xla_on_cpu() and jax_depthwise.may_derive(x, kernel, pads):
+        kernel = ops.convert_to_tensor(kernel)
+        y = jax_depthwise.convolve(shifted_depthwise, x, kernel, strides, dilation_rate, pads)
+    elif (backend == "jax" and jax_forms.runs_on_cpu()) or (backend == "tensorflow" and refused_by_tensorflow):
         y = shifted_depthwise(x, kernel, strides, dilation_rate, pads)
     else:
         y = library_depthwise(x, kernel, strides, dilation_rate, padding, pads)
