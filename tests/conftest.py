@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import signal
 import socket
 
 import pytest
@@ -10,6 +11,10 @@ BACKENDS = ("tensorflow", "jax", "torch")
 
 if os.environ.get("KERAS_BACKEND") not in BACKENDS:
     raise pytest.UsageError(f"Set KERAS_BACKEND to one of {', '.join(BACKENDS)}; scripts/test runs all three.")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As a shell starts what runs in its background; tests of interruption need what a terminal gives.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if os.environ["KERAS_BACKEND"] == "torch":
     # Loaded after TensorFlow, which Keras imports where it finds it, torch can crash the process.
