@@ -5,6 +5,7 @@
 
 import dataclasses
 import os
+import random
 
 import keras
 import numpy as np
@@ -83,8 +84,8 @@ def open_subject(
         return _of_file(mark, open_file(name), batch_size, images)
     # As the commands do that compute with Keras.
     keep_freed_memory()
-    # The same fresh weights in every process.
-    keras.utils.set_random_seed(0)
+    # The same fresh weights in every process; Keras' own way of seeding loads TensorFlow under other backends too.
+    random.seed(0)
     model = _build(name, image_size, fused, dtype, fields, rematerialized, weights)
     mark("build")
     size = input_size(model)
