@@ -1,5 +1,6 @@
 """The wheel, installed where nothing of this folder can be seen."""
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -15,7 +16,9 @@ ROOT = Path(__file__).parents[1]
 
 
 def run(*arguments, **options):
-    result = subprocess.run([str(a) for a in arguments], capture_output=True, text=True, **options)
+    # A folder in PYTHONPATH would come before the environment that is looked at.
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    result = subprocess.run([str(a) for a in arguments], capture_output=True, text=True, env=variables, **options)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
