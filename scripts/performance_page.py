@@ -4,9 +4,9 @@
     python scripts/performance_page.py --check   # writes nothing; exit status 1 where the page is stale
 
 Files: `peers*.json` of benchmark_peers, `startup.json` of benchmark_startup, `profile*.json` of profile_blocks,
-`scaling.json` and `large.json` of benchmark_scaling; by hand `targets.json`, a list of {"variant", "mode",
-"batch_size", "name", "over", "target"}, and `tried.json`, a list of {"change", "where", "ratio", "verdict"}. A section
-whose file is missing is left out.
+`scaling.json` and `large.json` of benchmark_scaling; by hand `targets.json` with "speed", a list of {"variant", "mode",
+"batch_size", "name", "over", "target"}, "memory" and "startup", the most of each, and `tried.json`, a list of
+{"change", "where", "ratio", "verdict"}. A section whose file is missing is left out.
 """
 
 import argparse
@@ -115,12 +115,13 @@ def page(folder):
     peers = read(folder, "peers*.json")
     if peers:
         sections += ["## Beside the peers\n", *map(peers_section, peers), own_section(peers)]
-    for targets in read(folder, "targets.json"):
-        sections += [targets_section(targets, peers), HELD_BACK if peers else None]
+    targets = next(iter(read(folder, "targets.json")), {})
+    if targets and peers:
+        sections += [targets_section(targets["speed"], peers), memory_targets(targets["memory"], peers), HELD_BACK]
     sections.append(MEMORY)
     sections.append(memory_table(peers))
     for record in read(folder, "startup.json"):
-        sections.append(startup_section(record))
+        sections.append(startup_section(record, targets.get("startup", {})))
     for record in read(folder, "profile*.json"):
         sections.append(profile_section(record))
     for record in read(folder, "scaling.json"):
@@ -221,6 +222,18 @@ def targets_section(targets, records):
     return "\n".join([heading, "", *table(("speed", "aim", "as it is", "fused", "reached"), lines)])
 
 
+def memory_targets(targets, records):
+    """Peaks of ours over the peer's of the same run, and what they were to stay under."""
+    pairs = {f"ours {name}": targets["over"] for name in BACKENDS}
+    lines = []
+    for row, base in paired([each for each in records if each["settings"].get("dtype") != "bfloat16"], pairs):
+        if row["variant"] == targets["variant"] and row["mode"] in targets and row["peak_bytes"] and base["peak_bytes"]:
+            ratio, most = row["peak_bytes"] / base["peak_bytes"], targets[row["mode"]]
+            lines.append((what_of(row), f"{most:.2f}", f"{ratio:.2f}", "yes" if ratio <= most else "no"))
+    headings = (f"most memory over {targets['over']}", "aim", "as it is", "reached")
+    return "\n".join(table(headings, lines)) if lines else None
+
+
 def paired(records, pairs):
     """Rows and their partners by name, of the same group of a record."""
     for record in records:
@@ -240,16 +253,17 @@ def speed_over(row, base):
     return statistics.median(ratios), min(ratios), max(ratios)
 
 
-def startup_section(record):
-    """Seconds to the first answer, and behind the import, over the peer's in the same round."""
+def startup_section(record, targets):
+    """Seconds to the first answer, and behind the import, over the peer's in the same round, with what it was to be."""
     beyond = {name: [sum(steps[1:3]) for steps in rounds] for name, rounds in record["seconds"].items()}
     peer = next((name for name in beyond if name.startswith("timm")), None)
     lines = []
     for name, rounds in record["seconds"].items():
         times = [statistics.median(values) for values in list(zip(*rounds, strict=True))[:3]]
         ratio = statistics.median(a / b for a, b in zip(beyond[name], beyond[peer], strict=True)) if peer else None
-        lines.append((name, *(f"{value:.2f}" for value in times), "-" if ratio is None else f"{ratio:.2f}"))
-    headings = ("seconds", "import", "build", "first prediction", "build and first prediction over timm's")
+        over = "-" if ratio is None else f"{ratio:.2f}"
+        lines.append((name, *(f"{value:.2f}" for value in times), over, str(targets.get(name, "-"))))
+    headings = ("seconds", "import", "build", "first prediction", "build and first prediction over timm's", "aim")
     said = f"Fresh processes, one image; medians of rounds, load before {record['load_before']:.1f}."
     return "\n".join(["## Start-up", "", said, "", *table(headings, lines)])
 

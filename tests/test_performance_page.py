@@ -88,3 +88,18 @@ def test_variables_on_the_page_are_the_ones_that_are_measured(script):
     text = script.page(script.FOLDER)
     assert dict(re.findall(r"(MALLOC_[A-Z_]+)=(\d+)", text)) == allocator.VARIABLES
     assert f"{allocator.SWITCH}=0" in text
+
+
+def test_memory_and_start_up_are_held_against_what_they_were_to_be(script, tmp_path):
+    over = {"timm+m": [1.0, 1.0, 1.0]}
+    rows = [peer_row("timm+m", 100.0, 5.0, 400e6, over), peer_row("ours jax", 50.0, 5.0, 500e6, over)]
+    rows.append(peer_row("ours torch", 50.0, 5.0, 300e6, over))
+    record = {"machine": MACHINE, "settings": {"threads": 2, "rounds": 3}, "load_before": 0.25, "rows": rows}
+    memory = {"variant": "coatnet_0_rw", "over": "timm+m", "inference": 1.0, "training": 1.3}
+    targets = {"speed": [], "memory": memory, "startup": {"coatnet_0, jax": 8}}
+    seconds = {"coatnet_0, jax": [[1.0, 1.0, 3.0, 0.1, 9.0]] * 2, "timm x": [[2.0, 0.25, 0.75, 0.1, 9.0]] * 2}
+    write(tmp_path, peers=record, targets=targets, startup={"load_before": 0.5, "seconds": seconds})
+    text = script.page(tmp_path)
+    assert "| ours jax, coatnet_0_rw, inference, batch 8 | 1.00 | 1.25 | no |" in text
+    assert "| ours torch, coatnet_0_rw, inference, batch 8 | 1.00 | 0.75 | yes |" in text
+    assert "| coatnet_0, jax | 1.00 | 1.00 | 3.00 | 4.00 | 8 |" in text
