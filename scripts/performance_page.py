@@ -64,8 +64,8 @@ HELD_BACK = """What is not reached, and what the profile below says of it:
   on four; why is not known. PyTorch's takes 1.06 times, JAX's is no slower than the bare step.
 - A single image: onnxruntime and OpenVINO plan all buffers beforehand; eager PyTorch, like timm's, does not. The most
   memory is taken while weights are loaded: the model's, the file's, and the old ones, to be put back if that fails.
-- bfloat16 was to be 1.5 times our float32: PyTorch's is 1.28 (timm's 1.36), TensorFlow's 1.0, JAX's 0.74. XLA and
-  TensorFlow make no use of the processor's own instructions for it.
+- bfloat16 was to be 1.5 times our float32. In two runs PyTorch's is 1.46 and 1.28 (timm's 1.59 and 1.36), TensorFlow's
+  1.40 and 1.00, JAX's 0.82 and 0.74: XLA makes no use of the processor's own instructions for it.
 """
 
 MEMORY = """## Memory that is kept
