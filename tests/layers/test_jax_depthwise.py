@@ -105,3 +105,13 @@ def test_other_maps_take_the_plain_form():
     assert jax_depthwise.may_derive(x, kernel, still)
     assert not jax_depthwise.may_derive(x.astype(int), kernel, still)
     assert not jax_depthwise.may_derive(x, kernel.repeat(2, axis=3), still)
+
+
+def test_plain_forms_have_forward_mode_derivatives():
+    import jax
+
+    values = arguments_of_jax(FORMS[0])
+    with plain_forms():
+        _, found = jax.jvp(lambda *a: convolve_depthwise(*a, *FORMS[0][1:]), values, values)
+    # Linear in the map and in the kernel.
+    assert_close(to_numpy(found), 2 * to_numpy(convolve_depthwise(*values, *FORMS[0][1:])), 1e-5)
