@@ -4,7 +4,7 @@
 
 DIR holds train/, val/ or validation/, and test/. Every run is a `keras-coatnet train` of its own; where one is broken
 off, the same command goes on. Weights of the last epoch are tested, so nothing is chosen by looking at test pictures.
-From scratch all layers learn at the same, higher rate: there is nothing below that is worth keeping. Prints a table.
+From scratch all layers learn at the same rate: there is nothing below that is worth keeping. Prints a table.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from pathlib import Path
 COMMAND = (sys.executable, "-m", "keras_coatnet.cli.main", "train")
 TIMES_FILE = "seconds.json"
 PRETRAINED, SCRATCH = "pretrained", "from scratch"
-SCRATCH_CHANGES = ("--learning-rate", "2e-3", "--set", "layer_decay=1.0")
+SCRATCH_CHANGES = ("--set", "layer_decay=1.0")
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def parse(arguments):
 
 
 def runs_of(seed, options):
-    """The two runs of a seed; they differ in where they start, and in the rates that suit it."""
+    """The two runs of a seed; they differ in where they start, and in the rates of lower layers."""
     shared = ("--data", options.data, "--model", options.model, "--recipe", "transfer", "--seed", str(seed))
     shared += ("--epochs", str(options.epochs), "--image-size", str(options.image_size))
     changes = tuple(word for change in options.set for word in ("--set", change))
