@@ -56,12 +56,12 @@ HELD_BACK = """What is not reached, and what the profile below says of it:
 - JAX: XLA's convolutions of the stem take more than twice PyTorch's time, stage 1 half as long again. Backward, the
   gradients of depthwise kernels and of batch norm are sums over all pixels, which XLA computes far from the speed of
   memory: stages 1 and 2 keep more than half of what is lost in a training step.
-- JAX's memory: of a training step's 5.1 GB, 1.9 are XLA's buffers, 0.8 what its compiler leaves, 0.9 weights and
-  AdamW's sums, and 1.6 a second place for those buffers, which keeping freed memory costs (3.3 GB in all without it).
-  In inference it is the compiler.
+- JAX's memory: of the 4.9 GB of a training step without a file of weights, 0.5 are the model, AdamW's sums and tracing,
+  0.8 what XLA's compiler leaves, 1.9 its buffers, and 1.6 a second place for those buffers, which keeping freed memory
+  costs (3.4 GB in all without it). In inference 0.2 come with the build and as much with compiling and answering.
 - TensorFlow: products are as fast as PyTorch's; stage 1, where maps are largest, keeps most of what is lost. `fit`
   takes 1.3 times the bare step in a process of its own on two cores, and not a tenth more where both are in one process
-  on four; why is not known. PyTorch's takes 1.06 times, JAX's is no slower than the bare step.
+  on four; why is not known. PyTorch's takes 1.06 times. JAX's, in a run of its own, is at 0.63 of timm+m.
 - A single image: onnxruntime and OpenVINO plan all buffers beforehand; eager PyTorch, like timm's, does not. The most
   memory is taken while weights are loaded: the model's, the file's, and the old ones, to be put back if that fails.
 - bfloat16 was to be 1.5 times our float32. In two runs PyTorch's is 1.46 and 1.28 (timm's 1.59 and 1.36), TensorFlow's
